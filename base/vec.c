@@ -1,0 +1,11 @@
+/* vec.c: growable arrays; the old storage stays in the arena. */
+#include "base/base.h"
+#include <string.h>
+
+void *vec_grow(Arena *a, void *at, int n, int *cap, size_t size)
+{
+    *cap = *cap ? *cap * 2 : 8;
+    void *grown = arena_alloc(a, (size_t)*cap * size);
+    if (n) memcpy(grown, at, (size_t)n * size);
+    return grown;
+}

@@ -1,0 +1,29 @@
+/* codegen: planned graphs to machine code, through the LLVM C API; the only folder that sees llvm-c/. */
+#ifndef NNC_CODEGEN_H
+#define NNC_CODEGEN_H
+#include "ir/ir.h"
+
+typedef struct CodegenOptions {
+    const char *march;      /* "x86-64", "x86-64-v3", "x86-64-v4" or "native" */
+    int level;              /* -O0 .. -O3 */
+    bool debug;             /* -g */
+    const void *weights;    /* params area to embed (-w), params_bytes long, or NULL */
+} CodegenOptions;
+typedef struct Bytes { const void *at; size_t size; } Bytes;
+typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;
+/* The bytes live in the program's arena. False after a message. */
+bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out);
+/* The self-contained C99 header of the model. */
+const char *codegen_header(Program *p);
+/* The object as a shared library at path, by ld.lld: argv only, no shell. False after a message; path is whole or untouched. */
+bool codegen_link(Program *p, Bytes object, const char *path);
+/* The object, run in this process. NULL after a message. */
+typedef struct Jit Jit;
+Jit *jit_open(Program *p, Bytes object);
+void *jit_symbol(Jit *j, const char *name);
+void jit_close(Jit *j);
+/* The levels this compiler knows, and the best one of this machine. */
+const char *const *codegen_levels(int *out_n);
+const char *codegen_native_level(void);
+bool codegen_level_runs_here(const char *level);
+#endif

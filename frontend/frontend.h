@@ -1,0 +1,19 @@
+/* frontend: text to graph. Words (flex), grammar (bison), tree, elaboration, and the reader of the flat form. */
+#ifndef NNC_FRONTEND_H
+#define NNC_FRONTEND_H
+#include "ir/ir.h"
+
+typedef struct Define { const char *name, *value; } Define; /* -D name=value */
+typedef struct FrontendOptions {
+    const char *name;        /* prefix of every symbol; NULL: the file's stem */
+    const char *std_dir;     /* NULL: the std embedded in the compiler */
+    DType real;              /* DT_F32, or DT_F64: what `real` and the text's f32 are */
+    const Define *defines;
+    int ndefines;
+} FrontendOptions;
+/* Reads a source file, or a flat one (it says `stage "..."`), into a program of graphs. NULL after messages to cx;
+   where the file cannot be read errno is set and no message given. */
+Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options);
+/* The same from text; `name` is how messages call it. */
+Program *frontend_parse(Cx *cx, const char *name, const char *text, const FrontendOptions *options);
+#endif

@@ -1,0 +1,344 @@
+/* ir: what a graph means. Types, sizes, operators, the graph and its text, its verifier, its naive interpreter.
+   Laid out by file; everything lives in the program's arena. */
+#ifndef NNC_IR_H
+#define NNC_IR_H
+#include "base/base.h"
+
+/* ---- dtype ---- */
+#define DTYPES(X) /* name, bytes, is float, is an integer */ \
+    X(BOOL, "bool", 1, 0, 0) X(U8, "u8", 1, 0, 1) X(I8, "i8", 1, 0, 1) X(I32, "i32", 4, 0, 1) \
+    X(I64, "i64", 8, 0, 1) X(F32, "f32", 4, 1, 0) X(F64, "f64", 8, 1, 0)
+typedef enum DType {
+    DT_NONE,
+#define X(N, text, bytes, fl, in) DT_##N,
+    DTYPES(X)
+#undef X
+    DT_COUNT
+} DType;
+const char *dtype_name(DType t);
+int dtype_bytes(DType t);
+bool dtype_is_float(DType t);
+bool dtype_is_int(DType t);
+DType dtype_named(const char *name); /* DT_NONE if there is none */
+
+/* ---- dim.c: sizes. Integer polynomials over symbols, floor(p/k), p mod k and max(p, q), in one normal form and
+   hash-consed: two sizes are equal for all values exactly where their pointers are equal (max apart). ---- */
+typedef struct Dim Dim;
+typedef struct Dims Dims;
+/* A size that the text names: `dim N in 1..64`, or `dim mood = "bad", "good"` (then labels and fixed). */
+typedef struct Symbol {
+    const char *name;
+    int index;               /* in the program's symbols */
+    int64_t low, high;       /* inclusive; high is INT64_MAX where none is given */
+    int64_t fixed;           /* known size (labels, -D), or 0; still equal only to itself */
+    const char *const *labels;
+    int nlabels;
+    Span span;               /* where it was declared */
+    bool abstract;           /* stands for a definition's own dim while it is checked by itself */
+} Symbol;
+Dims *dims_new(Arena *a);
+const Dim *dim_const(Dims *ds, int64_t v);
+const Dim *dim_symbol(Dims *ds, const Symbol *s);
+const Dim *dim_add(Dims *ds, const Dim *a, const Dim *b);
+const Dim *dim_sub(Dims *ds, const Dim *a, const Dim *b);
+const Dim *dim_mul(Dims *ds, const Dim *a, const Dim *b);
+const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k); /* floor(p/k), k > 0 */
+const Dim *dim_mod(Dims *ds, const Dim *p, const Dim *k);
+const Dim *dim_max(Dims *ds, const Dim *a, const Dim *b);   /* for the planner */
+const Dim *dim_divide(Dims *ds, const Dim *p, const Dim *k); /* p/k where that comes out exactly, else NULL */
+bool dim_is_const(const Dim *d, int64_t *out_value);        /* a plain number: no symbol in it */
+bool dim_known(const Dim *d, int64_t *out_value);           /* also where every symbol in it is fixed */
+const Symbol *dim_lone_symbol(const Dim *d);                /* the symbol where d is just that, else NULL */
+typedef enum Verdict { PROVED, REFUTED, UNDECIDED } Verdict; /* REFUTED: never equal, or a rigid symbol against another */
+Verdict dim_equal(const Dim *a, const Dim *b);
+Verdict dim_at_most(Dims *ds, const Dim *a, const Dim *b);
+int64_t dim_eval(const Dim *d, const int64_t *symbols);     /* by Symbol.index; fixed ones need no entry */
+const char *dim_text(Arena *arena, const Dim *d);           /* as .nn writes it: 2*N + 1, floor(N/2) */
+void dim_each_symbol(const Dim *d, void (*visit)(const Symbol *, void *), void *context);
+/* For code generation: d as a sum of terms, each coefficient * product of atoms. */
+typedef enum AtomKind { ATOM_SYMBOL, ATOM_FLOOR, ATOM_MOD, ATOM_MAX } AtomKind;
+typedef struct Atom { AtomKind kind; const Symbol *symbol; const Dim *p, *k; } Atom;
+typedef struct Term { int64_t coef; int natoms; const Atom *const *atoms; } Term; /* powers repeat their atom */
+struct Dim { int nterms; const Term *terms; uint32_t id; }; /* the zero polynomial has no term */
+
+/* ---- type.c ---- */
+/* Where a size came from, walked back by messages: each step names its arithmetic. */
+typedef struct Origin {
+    Span span;
+    const char *text; /* what stood there: "x", "56*56*64"; may be NULL */
+    const struct Origin *previous;
+} Origin;
+typedef struct Axis { const Dim *dim; const char *role; const Origin *origin; } Axis; /* role may be NULL */
+typedef struct Type {
+    DType dtype;         /* DT_NONE: poison, which passes through every check in silence */
+    const Dim *range;    /* of an index: its values lie in 0..range-1; else NULL */
+    int rank;
+    const Axis *axes;
+} Type;
+enum { MAX_RANK = 8 };
+Type type_scalar(DType t);
+Type type_make(Arena *a, DType t, int rank, const Axis *axes); /* copies the axes */
+Type type_with_dtype(Type t, DType d);                         /* same axes; a float or bool has no range */
+Type type_poison(Reported proof);
+bool type_is_poison(Type t);
+bool type_same(Type a, Type b);        /* dtype, range and sizes; roles and origins are ignored */
+bool type_same_shape(Type a, Type b);
+const Dim *type_size(Dims *ds, Type t); /* number of elements */
+const Dim *type_bytes(Dims *ds, Type t);
+const char *type_text(Arena *a, Type t); /* f32[N, ch = 3], i32<10>[N] */
+
+/* ---- ops.c: the operator table ---- */
+typedef enum OpCode {
+#define OP(NAME, text, nin, kind, flags, formula) OP_##NAME,
+#include "ir/ops.def"
+    OP_COUNT
+} OpCode;
+typedef enum OpKind { KIND_leaf, KIND_elementwise, KIND_reduce, KIND_contract, KIND_move, KIND_index, KIND_random,
+                      KIND_region, KIND_grad, KIND_result } OpKind;
+enum {
+    OPF_PURE = 1,      /* same inputs, same value: may be shared, dropped, recomputed */
+    OPF_INFIX = 2,
+    OPF_COMMUTES = 4,
+    OPF_COMPARES = 8,  /* bool out of two equal dtypes */
+    OPF_COSTLY = 16,   /* more than a few instructions: not worth doing twice */
+};
+typedef struct OpInfo { const char *name, *text; int nin; OpKind kind; int flags; const char *formula; } OpInfo;
+const OpInfo *op_info(OpCode op);
+int op_named(const char *text, int nin); /* by its text, -1 if there is none; nin -1: any */
+
+/* ---- graph.c ---- */
+typedef struct Value Value;
+typedef struct Node Node;
+typedef struct Block Block;
+typedef struct Graph Graph;
+typedef struct Program Program;
+
+/* Where a node came from: its place in the text, and the application that brought it there (std line -> user line). */
+typedef struct Site {
+    Span span;
+    const char *path;            /* instance path: "digits.dense1" */
+    const struct Site *applied;  /* the application this was expanded for, or NULL */
+} Site;
+
+/* Where a planned value lives. */
+typedef enum Area { AREA_NONE, AREA_INPUT, AREA_OUTPUT, AREA_PARAMS, AREA_GRADS, AREA_OPT, AREA_WORK } Area;
+typedef struct Place {
+    Area area;
+    int index;          /* of the input or output */
+    const Dim *offset;  /* bytes from the area's start; NULL for inputs and outputs */
+} Place;
+
+typedef struct Use { Node *node; int slot; } Use;
+struct Value {
+    Type type;
+    const char *name;   /* what the text calls it, or NULL */
+    Node *def;
+    int index;          /* among the node's results */
+    VEC(Use) uses;      /* every reader, in regions too; kept valid by every edit */
+    Place place;        /* set by plan */
+    uint32_t id;        /* unique in its graph */
+};
+
+/* Axes of a pattern are made of atoms: a group of atoms, slowest first, is one axis. */
+typedef struct Group { int n; int atoms[MAX_RANK]; } Group;
+typedef struct MoveAttr {       /* y |> [in groups] -> [out groups] */
+    int natoms;
+    const Dim *sizes[2 * MAX_RANK];
+    int nin, nout;
+    Group in[MAX_RANK], out[MAX_RANK];  /* an atom only on the right repeats; one only on the left has size 1 */
+} MoveAttr;
+typedef struct ContractAttr {   /* one label an axis; a label missing in out is summed */
+    int na, nb, nout, nlabels;
+    int a[MAX_RANK], b[MAX_RANK], out[MAX_RANK];
+    const Dim *sizes[3 * MAX_RANK]; /* by label */
+} ContractAttr;
+typedef struct ReduceAttr { uint32_t axes; } ReduceAttr; /* bit i: axis i of the operand goes */
+typedef enum ClockKind { CLOCK_STEP, CLOCK_EPOCH } ClockKind;
+typedef struct ConstAttr { double value; const double *values; } ConstAttr; /* values: rank 1, one each; else filled */
+typedef struct RandomAttr { uint64_t stream; } RandomAttr;
+typedef struct KernelAttr {
+    int prefix;                 /* leading axes shared by all it computes, iterated in parallel and sliced over workers */
+    const Dim *dims[MAX_RANK];  /* their sizes */
+    int phase;                  /* set by plan */
+} KernelAttr;
+typedef union Attr {
+    int index;                  /* INPUT: in graph inputs; TENSOR: in program tensors; HYPER: in program hypers */
+    ConstAttr constant;
+    const Dim *size;
+    ClockKind clock;
+    int axis;                   /* IOTA */
+    ReduceAttr reduce;
+    ContractAttr *contract;
+    MoveAttr *move;
+    RandomAttr random;
+    KernelAttr *kernel;
+    const char *callee;         /* CALL: the function's name */
+} Attr;
+
+struct Node {
+    OpCode op;
+    int nin, nout;
+    Value **in;          /* change with node_set_input only */
+    Value *out;          /* nout of them */
+    Attr attr;
+    bool grad_area;      /* TENSOR: reads the gradient of the tensor, not the tensor (graphs of kind update) */
+    Block *region;       /* CALL, KERNEL: reads any value around it */
+    Block *parent;
+    Node *prev, *next;   /* order in the block is order of execution */
+    const Site *site;
+    uint32_t mark;       /* scratch for one pass */
+};
+struct Block { Graph *graph; Node *owner; Node *first, *last; }; /* last is RETURN once it is complete */
+
+typedef enum GraphKind { GRAPH_MODEL, GRAPH_STEP, GRAPH_EVAL, GRAPH_GRAD, GRAPH_UPDATE, GRAPH_INIT } GraphKind;
+typedef enum Stage { STAGE_BUILT, STAGE_DIFFERENTIATED, STAGE_FUSED, STAGE_PLANNED } Stage;
+typedef enum ResultKind {
+    RESULT_OUTPUT,  /* of a model */
+    RESULT_LOSS,    /* totals[1] += value * rows */
+    RESULT_METRIC,  /* totals[index] += value * rows, or, being half of a pair, += value */
+    RESULT_STOP,    /* totals[index] = 1 where true */
+    RESULT_NEXT,    /* the tensor's value after the step */
+    RESULT_GRAD,    /* its gradient; for a state its proposed next value */
+} ResultKind;
+typedef struct Result {
+    ResultKind kind;
+    const char *name;  /* "loss", "accuracy", "digits.dense1.w" */
+    int index;         /* output, total or tensor */
+    bool summed;       /* METRIC: half of a pair, not averaged */
+} Result;
+typedef struct GraphInput { const char *name; Value *value; Span span; } GraphInput;
+struct Graph {
+    Program *program;
+    GraphKind kind;
+    const char *name;        /* the model's or train block's */
+    Stage stage;
+    Block *body;
+    VEC(GraphInput) inputs;  /* in the order of the signature */
+    VEC(Result) results;     /* one for each input of the body's RETURN */
+    const Site *site;
+    uint32_t nvalues;
+    const Dim *rows;         /* the sample axis: first axis of the inputs; 1 where there is none */
+    /* set by plan */
+    const Dim *work_bytes;
+    int phases, check_phase; /* check_phase: the first that writes what a bad loss must not reach, or -1 */
+};
+Graph *graph_new(Program *p, GraphKind kind, const char *name, const Site *site);
+Block *block_new(Graph *g, Node *owner);
+/* Adds a node at the end of a block (before its RETURN if there is one). Its result types are inferred; where that
+   fails a message was given and the result is poison. `type` is wanted where the inputs do not settle the result
+   (leaves, CONVERT, random, regions), else NULL. */
+Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx);
+Value *value_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx); /* its only result */
+Node *region_new(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site); /* set out[i].type and region->RETURN yourself */
+void block_return(Block *b, Value *const *in, int nin); /* makes or replaces its RETURN */
+void node_set_input(Node *n, int slot, Value *v);
+void value_replace(Value *was, Value *now);     /* every use */
+void node_remove(Node *n);                      /* results must be unused; a region goes with it */
+void node_move_before(Node *n, Node *at);       /* within or across blocks of one graph */
+Node *node_at_level(Node *n, const Block *b);   /* n itself, or the region around it, that stands in b; NULL if none */
+bool value_is_const(const Value *v, double *out_value); /* a CONST filled with one number */
+void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n); /* what a region reads from outside, each once, in order */
+/* Copies a whole graph; map receives for each old Value.id the copy (may be NULL). */
+Graph *graph_clone(const Graph *g, GraphKind kind, Value **map);
+/* Copies a node (and its region) to the end of b, inputs looked up in map by Value.id where that has them. */
+Node *node_clone(const Node *n, Block *b, Value **map);
+void graph_add_result(Graph *g, Result r, Value *v);
+
+/* ---- program.c: everything one source file becomes ---- */
+typedef enum Role { ROLE_PARAM, ROLE_STATE, ROLE_OPT } Role;
+typedef struct Tensor {
+    const char *path;       /* "digits.dense1.w"; an optimizer's state: "rings.m.rings.dense1.w" (train block, slot, parameter) */
+    const char *key;        /* its name in files: the path, or "opt/m/rings.dense1.w", "state/average.dense1.w" */
+    Role role;
+    Type type;
+    const Site *site;
+    int train;              /* OPT: the train block that owns it, else -1 */
+    int64_t offset;         /* bytes in its area, 64-aligned: params = [PARAM | STATE], grads the same, opt = [OPT] */
+} Tensor;
+typedef struct Hyper { const char *name; double value; Span span; } Hyper; /* a field of the run-time settings */
+typedef struct Metric { const char *name; bool pair; int total; } Metric;   /* pair: totals[total] / totals[total + 1] */
+typedef struct TrainInfo {
+    const char *name;
+    Graph *step, *eval, *grad, *update;  /* grad and update are NULL where a gradient depends on a primed value */
+    VEC(Metric) metrics;
+    int ntotals;            /* rows, loss x rows, metrics in order, stops */
+    int64_t epochs, batch, split_a, split_b, seed; /* settings; -1 where none was given */
+    const char *data;
+    bool has_loss;
+    Span span;
+} TrainInfo;
+struct Program {
+    Cx *cx;
+    Arena *arena;
+    Dims *dims;
+    const char *name;           /* stem of the file, prefix of every symbol */
+    const char *file;
+    DType real;                 /* what `real` is where no input settles it */
+    VEC(Symbol *) symbols;
+    VEC(Tensor) tensors;
+    VEC(Hyper) hypers;
+    VEC(Graph *) models;
+    VEC(TrainInfo) trains;
+    Graph *init;                /* RESULT_NEXT of every tensor that has a first value */
+    uint64_t stage_hash;
+    int64_t params_bytes, trainable_bytes, opt_bytes;
+};
+Program *program_new(Cx *cx, const char *name, const char *file);
+int program_add_tensor(Program *p, Tensor t);
+void program_place_tensors(Program *p);         /* offsets and area sizes */
+int program_find_tensor(const Program *p, const char *path); /* -1 */
+uint64_t program_weights_hash(const Program *p); /* of paths, dtypes and shapes of PARAM and STATE */
+uint64_t program_opt_hash(const Program *p);
+/* Calls visit for every graph of the program, in a fixed order; stops and returns false when it does. */
+bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context);
+
+/* ---- kernel.c: the forms of a kernel, which fusion makes and code generation emits. Every value of the body can be
+   evaluated at any index from what it reads (elementwise, MOVE, PICK, ONE_HOT, CONVERT, random and leaves are index maps
+   and scalar formulas), except a reduction and a contraction, which are met only at the kernel's own prefix index.
+   MAP       no reduction, no contraction; every result has the shape of the prefix
+   ROW       reductions, each over the last axis of a value of shape prefix ++ [row], the same row for all; a result has
+             the shape of the prefix, or prefix ++ [row]
+   COLUMN    one reduction, over one axis that is not the last; every result has its shape, which is the prefix
+   CONTRACT  one contraction; every result has its shape, which is the prefix; what its operands need is the prologue,
+             what reads it the epilogue
+   At stage "fused" and after, a graph's body holds leaves, kernels, pure-reshape MOVEs (views) and RETURN only. ---- */
+typedef enum KernelForm { FORM_MAP, FORM_ROW, FORM_COLUMN, FORM_CONTRACT } KernelForm;
+KernelForm kernel_form(const Node *kernel);
+bool move_is_view(const MoveAttr *m); /* same elements in the same row-major order: no copy needed */
+
+/* ---- order.c: the declared order of every reduction. Element k goes to chain k mod S; chains ascend from +0 (max and
+   min: from their first element); chains join in a fixed halving tree (chain i with i + S/2, then S/4, ...); where the
+   reduced size is not known at compile time it is cut in blocks of B, joined ascending. ---- */
+typedef struct Order { int chains; int64_t block; } Order; /* block 0: not cut */
+Order order_of_contract(const Node *n);        /* by the width of its last output axis; block for the slowest summed label */
+Order order_of_reduce(Type operand, int axis); /* the operand as it is when this axis goes: later reduced axes are gone */
+
+/* ---- philox.c: counter-based random numbers ---- */
+void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+uint64_t random_stream(const char *path, int ordinal);
+
+/* ---- print.c ---- */
+void program_print(const Program *p, Text *to);
+void graph_print(const Graph *g, Text *to);
+
+/* ---- verify.c: false after a message to cx; what may stand in a graph depends on its stage ---- */
+bool graph_verify(const Graph *g, Cx *cx);
+bool program_verify(Program *p, Cx *cx);
+
+/* ---- eval.c: the naive reference. Oracle, constant folder and forward-mode derivative. ---- */
+typedef struct Num { double value, tangent, bound; } Num; /* bound: how far value may lie from the compiled one */
+typedef struct Array { Type type; int rank; int64_t shape[MAX_RANK]; int64_t size; Num *at; } Array; /* row-major */
+typedef struct EvalInputs {
+    const int64_t *symbols;      /* by Symbol.index */
+    Array *inputs;               /* by graph input */
+    Array *tensors;              /* by program tensor; RESULT_NEXT is written back to next[] */
+    Array *grads;                /* GRAPH_UPDATE reads, by program tensor */
+    const double *hypers;
+    uint64_t seed, step, epoch, first_sample;
+    bool fma;                    /* contractions round once per product and sum (levels with FMA) */
+} EvalInputs;
+/* Results in the order of g->results. Works at every stage. */
+bool graph_eval(const Graph *g, const EvalInputs *in, Arena *a, Array *out_results);
+Array array_new(Arena *a, Type t, const int64_t *symbols);
+double dtype_round(DType t, double v); /* to the nearest value of the dtype */
+#endif
