@@ -21,8 +21,8 @@ bool dtype_is_float(DType t);
 bool dtype_is_int(DType t);
 DType dtype_named(const char *name); /* DT_NONE if there is none */
 
-/* ---- dim.c: sizes. Integer polynomials over symbols, floor(p/k), p mod k and max(p, q), in one normal form and
-   hash-consed: two sizes are equal for all values exactly where their pointers are equal (max apart). ---- */
+/* ---- dim.c: sizes. Integer polynomials over symbols, floor(p/k) and max(p, q), in one normal form and hash-consed:
+   two sizes are equal for all values exactly where their pointers are equal (max apart). p mod k is p - k*floor(p/k). ---- */
 typedef struct Dim Dim;
 typedef struct Dims Dims;
 /* A size that the text names: `dim N in 1..64`, or `dim mood = "bad", "good"` (then labels and fixed). */
@@ -56,7 +56,7 @@ int64_t dim_eval(const Dim *d, const int64_t *symbols);     /* by Symbol.index; 
 const char *dim_text(Arena *arena, const Dim *d);           /* as .nn writes it: 2*N + 1, floor(N/2) */
 void dim_each_symbol(const Dim *d, void (*visit)(const Symbol *, void *), void *context);
 /* For code generation: d as a sum of terms, each coefficient * product of atoms. */
-typedef enum AtomKind { ATOM_SYMBOL, ATOM_FLOOR, ATOM_MOD, ATOM_MAX } AtomKind;
+typedef enum AtomKind { ATOM_SYMBOL, ATOM_FLOOR, ATOM_MAX } AtomKind;
 typedef struct Atom { AtomKind kind; const Symbol *symbol; const Dim *p, *k; } Atom;
 typedef struct Term { int64_t coef; int natoms; const Atom *const *atoms; } Term; /* powers repeat their atom */
 struct Dim { int nterms; const Term *terms; uint32_t id; }; /* the zero polynomial has no term */
@@ -118,6 +118,7 @@ typedef struct Site {
     Span span;
     const char *path;            /* instance path: "digits.dense1" */
     const struct Site *applied;  /* the application this was expanded for, or NULL */
+    const char *note;            /* read from a flat form: what stood there instead of span and path */
 } Site;
 
 /* Where a planned value lives. */
@@ -243,6 +244,7 @@ Graph *graph_clone(const Graph *g, GraphKind kind, Value **map);
 /* Copies a node (and its region) to the end of b, inputs looked up in map by Value.id where that has them. */
 Node *node_clone(const Node *n, Block *b, Value **map);
 void graph_add_result(Graph *g, Result r, Value *v);
+void graph_find_rows(Graph *g); /* sets rows from the inputs */
 
 /* ---- program.c: everything one source file becomes ---- */
 typedef enum Role { ROLE_PARAM, ROLE_STATE, ROLE_OPT } Role;

@@ -1,0 +1,99 @@
+/* Types of new nodes: the dispatch by kind and what every kind shares: messages, origins, results. */
+#include "ir/op/op.h"
+#include <string.h>
+
+static const Type poison = {.dtype = DT_NONE};
+
+static bool node_has_poison(const Node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (type_is_poison(n->in[i]->type)) return true;
+    return false;
+}
+
+bool node_infer(Node *n, const Type *given, Cx *cx)
+{
+    Program *p = n->parent->graph->program;
+    Infer i = {cx, p->dims, p->arena, n, given};
+    if (!node_has_poison(n) && op_infer(n->op)(&i)) return true;
+    for (int k = 0; k < n->nout; k++) n->out[k].type = poison;
+    return false;
+}
+
+/* The place that its writer can change: the innermost one outside the standard library. */
+static const Site *site_of_user(const Site *s)
+{
+    while (s && s->applied && (!s->span.source || s->span.source->builtin)) s = s->applied;
+    return s;
+}
+
+Diag *infer_error(Infer *i, const char *code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *message = str_vformat(i->arena, fmt, ap);
+    va_end(ap);
+    const Site *inner = i->node->site, *user = site_of_user(inner);
+    Diag *d = diag_error(i->cx->diags, code, user ? user->span : NO_SPAN, "%s", message);
+    for (const Site *s = inner; s && s != user; s = s->applied)
+        if (s->span.source)
+            diag_note(d, "in %s:%d, which this applies", s->span.source->name, source_line(s->span.source, s->span.lo));
+    return d;
+}
+
+void infer_origin(Infer *i, Diag *d, const Axis *axis)
+{
+    const Origin *first = axis->origin;
+    int steps = 0;
+    Text trail = {.arena = i->arena};
+    for (const Origin *o = axis->origin; o; o = o->previous) {
+        first = o;
+        if (!o->previous || !o->text || !o->span.source || ++steps > 6) continue;
+        text_add(&trail, "%sline %d: %s", steps > 1 ? "\n" : "", source_line(o->span.source, o->span.lo), o->text);
+    }
+    if (!first) return;
+    diag_label(d, first->span, "%s comes from here", dim_text(i->arena, first == axis->origin ? axis->dim : axis->dim));
+    if (steps) diag_note(d, "on its way to %s:\n%s", dim_text(i->arena, axis->dim), text_done(&trail));
+}
+
+Axis infer_axis(Infer *i, const Dim *dim, const char *role, const char *arithmetic, const Axis *from)
+{
+    const Site *s = site_of_user(i->node->site);
+    Origin *o = NEW(i->arena, Origin);
+    *o = (Origin){s ? s->span : NO_SPAN, arithmetic, from ? from->origin : NULL};
+    return (Axis){dim, role, o};
+}
+
+/* The inferred axes, with the roles that were asked for. */
+static Type with_roles(Arena *a, Type t, Type given)
+{
+    Type r = type_make(a, t.dtype, t.rank, t.axes);
+    Axis *axes = arena_copy(a, t.axes, sizeof *t.axes * (size_t)t.rank);
+    for (int k = 0; k < t.rank; k++) {
+        if (given.axes[k].role) axes[k].role = given.axes[k].role;
+        if (!axes[k].origin) axes[k].origin = given.axes[k].origin;
+    }
+    r.axes = axes;
+    r.range = t.range;
+    return r;
+}
+
+bool infer_result_type(Infer *i, int index, Type t)
+{
+    Value *out = &i->node->out[index];
+    if (i->given && !type_is_poison(i->given[index])) {
+        Type given = i->given[index];
+        if (!type_same(t, given)) {
+            infer_error(i, "E0202", "this is %s, and cannot be %s", type_text(i->arena, t), type_text(i->arena, given));
+            return false;
+        }
+        t = with_roles(i->arena, t, given);
+    }
+    out->type = t;
+    return true;
+}
+
+const char *value_text(const Value *v)
+{
+    return v->name ? v->name : op_info(v->def->op)->text;
+}

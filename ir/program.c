@@ -1,0 +1,93 @@
+/* A program: what one source file becomes. */
+#include "ir/ir.h"
+#include <string.h>
+
+Program *program_new(Cx *cx, const char *name, const char *file)
+{
+    Program *p = NEW(cx->arena, Program);
+    p->cx = cx;
+    p->arena = cx->arena;
+    p->dims = dims_new(cx->arena);
+    p->name = name;
+    p->file = file;
+    p->real = DT_F32;
+    return p;
+}
+
+int program_add_tensor(Program *p, Tensor t)
+{
+    vec_push(p->arena, &p->tensors, t);
+    return p->tensors.n - 1;
+}
+
+int program_find_tensor(const Program *p, const char *path)
+{
+    for (int i = 0; i < p->tensors.n; i++)
+        if (str_equal(p->tensors.at[i].path, path)) return i;
+    return -1;
+}
+
+/* The tensors of one role one after the other from `offset`; the end of the last. */
+static int64_t place_role(Program *p, Role role, int64_t offset)
+{
+    for (int i = 0; i < p->tensors.n; i++) {
+        Tensor *t = &p->tensors.at[i];
+        if (t->role != role) continue;
+        int64_t bytes = 0;
+        dim_known(type_bytes(p->dims, t->type), &bytes);
+        t->offset = offset;
+        offset += (bytes + 63) & ~(int64_t)63;
+    }
+    return offset;
+}
+
+void program_place_tensors(Program *p)
+{
+    p->trainable_bytes = place_role(p, ROLE_PARAM, 0);
+    p->params_bytes = place_role(p, ROLE_STATE, p->trainable_bytes);
+    p->opt_bytes = place_role(p, ROLE_OPT, 0);
+}
+
+static uint64_t tensor_hash(uint64_t h, const Tensor *t)
+{
+    h = hash_bytes(h, t->path, strlen(t->path) + 1);
+    h = hash_bytes(h, dtype_name(t->type.dtype), 3);
+    for (int i = 0; i < t->type.rank; i++) {
+        int64_t size = 0;
+        dim_known(t->type.axes[i].dim, &size);
+        h = hash_bytes(h, &size, sizeof size);
+    }
+    return hash_bytes(h, ";", 1);
+}
+
+static uint64_t tensors_hash(const Program *p, bool opt)
+{
+    uint64_t h = hash_bytes(0, "nn", 2);
+    for (int i = 0; i < p->tensors.n; i++)
+        if ((p->tensors.at[i].role == ROLE_OPT) == opt) h = tensor_hash(h, &p->tensors.at[i]);
+    return h;
+}
+
+uint64_t program_weights_hash(const Program *p)
+{
+    return tensors_hash(p, false);
+}
+
+uint64_t program_opt_hash(const Program *p)
+{
+    return tensors_hash(p, true);
+}
+
+bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context)
+{
+    if (p->init && !visit(p->init, context)) return false;
+    for (int i = 0; i < p->models.n; i++)
+        if (!visit(p->models.at[i], context)) return false;
+    for (int i = 0; i < p->trains.n; i++) {
+        TrainInfo *t = &p->trains.at[i];
+        Graph *graphs[] = {t->step, t->eval, t->grad, t->update};
+        for (size_t k = 0; k < COUNT(graphs); k++)
+            if (graphs[k] && !visit(graphs[k], context)) return false;
+    }
+    return true;
+}
