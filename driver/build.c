@@ -1,0 +1,147 @@
+/* build.c: from a file name to graphs, to an object, to a model that runs in this process. */
+#include "driver/driver.h"
+#include <errno.h>
+#include <string.h>
+
+int model_finish(const Args *a, int status)
+{
+    diags_print(a->cx->diags, stderr, args_colour(a, stderr));
+    return status;
+}
+
+static bool parse_real(const Args *a, DType *out)
+{
+    const char *text = args_text(a, OPT_REAL);
+    *out = text ? dtype_named(text) : DT_F32;
+    if (*out == DT_F32 || *out == DT_F64) return true;
+    usage_error("--real is f32 or f64, not `%s`", text);
+    return false;
+}
+
+static bool parse_defines(Args *a, Define **out)
+{
+    int n = a->values[OPT_DEFINE].n;
+    *out = NEW_ARRAY(a->cx->arena, Define, n + 1);
+    for (int i = 0; i < n; i++) {
+        const char *text = a->values[OPT_DEFINE].at[i], *equals = strchr(text, '=');
+        if (!equals || equals == text) {
+            usage_error("-D wants NAME=VALUE, not `%s`", text);
+            return false;
+        }
+        (*out)[i] = (Define){str_copy_n(a->cx->arena, text, (size_t)(equals - text)), equals + 1};
+    }
+    return true;
+}
+
+Program *build_graphs(Args *a, int *out_status)
+{
+    const char *path = a->operands.at[0];
+    FrontendOptions o = {.name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .ndefines = a->values[OPT_DEFINE].n};
+    Define *defines;
+    *out_status = EXIT_USAGE;
+    if (!parse_real(a, &o.real) || !parse_defines(a, &defines)) return NULL;
+    o.defines = defines;
+    errno = 0;
+    Program *p = frontend_load(a->cx, path, &o);
+    if (p && !a->cx->diags->errors) return p;
+    if (!a->cx->diags->errors) {
+        *out_status = EXIT_NO_INPUT;
+        usage_error("`%s` cannot be read: %s", path, errno ? strerror(errno) : "unknown reason");
+        return NULL;
+    }
+    *out_status = model_finish(a, EXIT_MODEL);
+    return NULL;
+}
+
+static bool pass_named(const char *name, bool must_be_optional)
+{
+    int n;
+    const PassInfo *list = passes_list(&n);
+    const char *names[64];
+    for (int i = 0; i < n; i++) {
+        names[i] = list[i].name;
+        if (strcmp(list[i].name, name)) continue;
+        if (!must_be_optional || list[i].optional) return true;
+        usage_error("the pass `%s` cannot be left out", name);
+        return false;
+    }
+    const char *near = str_nearest(name, names, n);
+    if (near) usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
+    else usage_error("there is no pass `%s`", name);
+    return false;
+}
+
+static bool check_pass_names(const Args *a)
+{
+    const char *dump = args_text(a, OPT_DUMP_AFTER);
+    if (dump && strcmp(dump, "all") && !pass_named(dump, false)) return false;
+    for (int i = 0; i < a->values[OPT_DISABLE_PASS].n; i++)
+        if (!pass_named(a->values[OPT_DISABLE_PASS].at[i], true)) return false;
+    return true;
+}
+
+Program *build_planned(Args *a, int *out_status)
+{
+    *out_status = EXIT_USAGE;
+    if (!check_pass_names(a)) return NULL;
+    Program *p = build_graphs(a, out_status);
+    if (!p) return NULL;
+    PassOptions o = {.disabled = a->values[OPT_DISABLE_PASS].at, .ndisabled = a->values[OPT_DISABLE_PASS].n,
+                     .dump_after = args_text(a, OPT_DUMP_AFTER), .dump_to = stdout,
+                     .time_to = args_has(a, OPT_TIME_PASSES) ? stderr : NULL};
+    if (passes_run(p, &o)) return p;
+    *out_status = model_finish(a, EXIT_MODEL);
+    return NULL;
+}
+
+bool build_object(Args *a, Program *p, const void *weights, Bytes *out)
+{
+    int64_t level = 2;
+    const char *march = args_text(a, OPT_MARCH);
+    if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
+    CodegenOptions o = {march ? march : "native", (int)level, args_has(a, OPT_DEBUG), weights};
+    return codegen_emit(p, &o, EMIT_OBJECT, out);
+}
+
+static int open_session(Args *a, Running *r)
+{
+    nnrt_options o;
+    nnrt_options_init(&o);
+    int64_t workers = 0;
+    if (!args_count(a, OPT_WORKERS, 1, &workers)) return EXIT_USAGE;
+    o.workers = (uint32_t)workers;
+    if (!nnrt_session_new(r->model, &o, &r->session)) return 0;
+    failure("%s", r->session ? nnrt_error(r->session) : "out of memory");
+    return EXIT_MODEL;
+}
+
+int build_running(Args *a, Running *out)
+{
+    int status;
+    *out = (Running){0};
+    const char *march = args_text(a, OPT_MARCH);
+    if (march && strcmp(march, "native") && !codegen_level_runs_here(march))
+        return usage_error("this machine cannot run %s code; its best level is %s", march, codegen_native_level());
+    Program *p = build_planned(a, &status);
+    Bytes object;
+    if (!p) return status;
+    out->program = p;
+    if (!build_object(a, p, NULL, &object) || !(out->jit = jit_open(p, object))) return model_finish(a, EXIT_MODEL);
+    const nnrt_model *(*model)(void) = NULL;
+    void *symbol = jit_symbol(out->jit, str_format(a->cx->arena, "%s_model", p->name));
+    if (!symbol) UNREACHABLE("the compiled model has no descriptor");
+    memcpy(&model, &symbol, sizeof model); /* the one way to a function that C allows */
+    out->model = model();
+    status = open_session(a, out);
+    if (status) return running_close(out), status;
+    model_finish(a, 0);
+    a->cx->diags->list.n = 0; /* warnings are told once */
+    return 0;
+}
+
+void running_close(Running *r)
+{
+    if (r->session) nnrt_session_free(r->session);
+    if (r->jit) jit_close(r->jit);
+    *r = (Running){0};
+}

@@ -1,0 +1,155 @@
+/* compile.c: a model to a library, an object, a header or a text. Everything is made before anything is written. */
+#include "driver/driver.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum Kind { KIND_SO, KIND_OBJ, KIND_HEADER, KIND_LLVM_IR, KIND_ASM, KIND_GRAPH, KIND_DOT, KIND_COUNT } Kind;
+static const struct { const char *name, *ending; } kinds[] = {
+    [KIND_SO] = {"so", ".so"}, [KIND_OBJ] = {"obj", ".o"}, [KIND_HEADER] = {"header", ".h"}, [KIND_LLVM_IR] = {"llvm-ir", ".ll"},
+    [KIND_ASM] = {"asm", ".s"}, [KIND_GRAPH] = {"graph", ".graph.nn"}, [KIND_DOT] = {"dot", ".dot"},
+};
+typedef struct Product { Kind kind; const char *path; Bytes bytes; } Product;
+typedef struct Products { VEC(Product) list; } Products;
+
+static int kind_named(const char *name, size_t n)
+{
+    const char *names[KIND_COUNT];
+    for (int i = 0; i < KIND_COUNT; i++) {
+        if (strlen(kinds[i].name) == n && !memcmp(kinds[i].name, name, n)) return i;
+        names[i] = kinds[i].name;
+    }
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), name);
+    const char *near = str_nearest(word, names, KIND_COUNT);
+    usage_error("--emit has no kind `%s`%s%s%s", word, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+    return -1;
+}
+
+/* The output name without the ending of a known kind: what the other products are named after. */
+static const char *output_stem(Args *a, const Program *p)
+{
+    const char *out = args_text(a, OPT_OUTPUT);
+    if (!out || !strcmp(out, "-")) return p->name;
+    for (int i = 0; i < KIND_COUNT; i++)
+        if (str_ends(out, kinds[i].ending)) return str_copy_n(a->cx->arena, out, strlen(out) - strlen(kinds[i].ending));
+    return out;
+}
+
+/* A header bears the model's name, so that `#include "digits.h"` is right whatever the library is called. */
+static const char *product_path(Args *a, const Program *p, Kind kind, bool first)
+{
+    const char *out = args_text(a, OPT_OUTPUT);
+    if (out && first && kind != KIND_HEADER) return out;
+    if (out && first && (str_ends(out, ".h") || !strcmp(out, "-"))) return out;
+    const char *stem = output_stem(a, p), *slash = strrchr(stem, '/');
+    if (kind == KIND_HEADER)
+        return str_format(a->cx->arena, "%.*s%s.h", slash ? (int)(slash - stem) + 1 : 0, stem, p->name);
+    return str_format(a->cx->arena, "%s%s", stem, kinds[kind].ending);
+}
+
+static bool parse_emit(Args *a, const Program *p, Products *out)
+{
+    for (int v = 0; v < a->values[OPT_EMIT].n; v++) {
+        for (const char *at = a->values[OPT_EMIT].at[v];; at++) {
+            size_t n = strcspn(at, ",="), path = 0;
+            int kind = kind_named(at, n);
+            if (kind < 0) return false;
+            at += n;
+            if (*at == '=') path = strcspn(++at, ",");
+            Product product = {(Kind)kind, NULL, {0}};
+            product.path = path ? str_copy_n(a->cx->arena, at, path) : product_path(a, p, (Kind)kind, out->list.n == 0);
+            vec_push(a->cx->arena, &out->list, product);
+            at += path;
+            if (*at != ',') break;
+        }
+    }
+    if (out->list.n) return true;
+    const char *path = args_text(a, OPT_OUTPUT);
+    Product so = {KIND_SO, path ? path : product_path(a, p, KIND_SO, true), {0}}, header = {KIND_HEADER, NULL, {0}};
+    if (path && str_ends(path, ".o")) so.kind = KIND_OBJ;
+    header.path = product_path(a, p, KIND_HEADER, false);
+    vec_push(a->cx->arena, &out->list, so);
+    vec_push(a->cx->arena, &out->list, header);
+    return true;
+}
+
+static Bytes text_bytes(const char *text) { return (Bytes){text, strlen(text)}; }
+
+/* Parameters that the artifact carries. */
+static bool load_weights(Args *a, const void **out)
+{
+    const char *path = args_text(a, OPT_WEIGHTS);
+    *out = NULL;
+    if (!path) return true;
+    Running r;
+    Args plain = *a;
+    plain.values[OPT_MARCH].n = plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
+    if (build_running(&plain, &r)) return false;
+    char message[1024] = "";
+    void *params = arena_alloc(a->cx->arena, (size_t)r.model->params_bytes + 64);
+    params = (char *)params + (-(uintptr_t)params & 63);
+    int32_t rc = nnrt_load_params(r.model, params, path, message, sizeof message);
+    running_close(&r);
+    if (rc) failure("%s", message);
+    *out = params;
+    return !rc;
+}
+
+static bool make(Args *a, Program *p, Products *products)
+{
+    const void *weights;
+    Bytes object = {0};
+    if (!load_weights(a, &weights)) return false;
+    int64_t level = 2;
+    if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
+    const char *march = args_text(a, OPT_MARCH);
+    CodegenOptions o = {march ? march : "native", (int)level, args_has(a, OPT_DEBUG), weights};
+    for (int i = 0; i < products->list.n; i++) {
+        Product *x = &products->list.at[i];
+        Text text = {a->cx->arena, 0, 0, 0};
+        switch (x->kind) {
+        case KIND_SO: case KIND_OBJ:
+            if (!object.at && !codegen_emit(p, &o, EMIT_OBJECT, &object)) return false;
+            x->bytes = object;
+            break;
+        case KIND_LLVM_IR: if (!codegen_emit(p, &o, EMIT_LLVM_IR, &x->bytes)) return false; break;
+        case KIND_ASM: if (!codegen_emit(p, &o, EMIT_ASM, &x->bytes)) return false; break;
+        case KIND_HEADER: x->bytes = text_bytes(codegen_header(p)); break;
+        case KIND_GRAPH: program_print(p, &text); x->bytes = text_bytes(text_done(&text)); break;
+        case KIND_DOT: dot_print(p, &text); x->bytes = text_bytes(text_done(&text)); break;
+        case KIND_COUNT: break;
+        }
+    }
+    return !a->cx->diags->errors;
+}
+
+static int write_products(Program *p, const Products *products)
+{
+    for (int i = 0; i < products->list.n; i++) {
+        const Product *x = &products->list.at[i];
+        if (x->kind == KIND_SO) {
+            if (!codegen_link(p, x->bytes, x->path)) return EXIT_NO_OUTPUT;
+        } else if (!write_file(x->path, x->bytes.at, x->bytes.size)) {
+            failure("`%s` cannot be written: %s", x->path, strerror(errno));
+            return EXIT_NO_OUTPUT;
+        }
+    }
+    return EXIT_GOOD;
+}
+
+int command_compile(Args *a)
+{
+    int status;
+    Program *p = build_planned(a, &status);
+    if (!p) return status;
+    Products products = {{0}};
+    if (!parse_emit(a, p, &products)) return EXIT_USAGE;
+    bool ok = make(a, p, &products);
+    status = model_finish(a, ok ? EXIT_GOOD : EXIT_MODEL);
+    a->cx->diags->list.n = 0;
+    if (!ok) return status;
+    if (args_has(a, OPT_MEM_PLAN)) memory_plan_print(p, stdout);
+    status = write_products(p, &products);
+    return model_finish(a, status);
+}

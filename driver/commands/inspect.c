@@ -1,0 +1,180 @@
+/* inspect.c: a model's layers as a table: shapes, parameters, cost, bytes. Sizes stay formulas of the open dims. */
+#include "driver/driver.h"
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Row {
+    const char *path;
+    const Value *result;       /* the last value computed under this path */
+    int64_t params, bytes;     /* of the tensors that it owns */
+    const Dim *cost;           /* multiplications, additions and functions */
+} Row;
+typedef struct Table { Program *p; const Graph *g; VEC(Row) rows; Map *by_path; } Table;
+
+static Row *row_of(Table *t, const char *path)
+{
+    Arena *a = t->p->arena;
+    void *at = map_get(t->by_path, path);
+    if (at) return &t->rows.at[(intptr_t)at - 1];
+    Row r = {path, NULL, 0, 0, dim_const(t->p->dims, 0)};
+    vec_push(a, &t->rows, r);
+    map_set(t->by_path, path, (void *)(intptr_t)t->rows.n);
+    return &t->rows.at[t->rows.n - 1];
+}
+
+/* Two a summed product in a contraction, one an element elsewhere; leaves and moves cost nothing. */
+static const Dim *node_cost(Table *t, const Node *n)
+{
+    Dims *ds = t->p->dims;
+    OpKind kind = op_info(n->op)->kind;
+    if (kind == KIND_elementwise) return type_size(ds, n->out[0].type);
+    if (kind == KIND_reduce) return type_size(ds, n->in[0]->type);
+    if (kind != KIND_contract) return dim_const(ds, 0);
+    const Dim *d = dim_const(ds, 2);
+    for (int i = 0; i < n->attr.contract->nlabels; i++) d = dim_mul(ds, d, n->attr.contract->sizes[i]);
+    return d;
+}
+
+static void add_block(Table *t, const Block *b)
+{
+    for (const Node *n = b->first; n; n = n->next) {
+        if (n->region) add_block(t, n->region);
+        if (op_info(n->op)->kind == KIND_leaf || n->op == OP_RETURN || !n->nout) continue;
+        Row *r = row_of(t, n->site && n->site->path ? n->site->path : t->g->name);
+        r->cost = dim_add(t->p->dims, r->cost, node_cost(t, n));
+        if (b == t->g->body) r->result = &n->out[0];
+    }
+}
+
+static void add_tensors(Table *t)
+{
+    for (int i = 0; i < t->p->tensors.n; i++) {
+        const Tensor *x = &t->p->tensors.at[i];
+        int64_t size = 0, bytes = 0;
+        if (x->role == ROLE_OPT) continue;
+        dim_known(type_size(t->p->dims, x->type), &size);
+        dim_known(type_bytes(t->p->dims, x->type), &bytes);
+        const char *dot = strrchr(x->path, '.');
+        const char *path = dot ? str_copy_n(t->p->arena, x->path, (size_t)(dot - x->path)) : x->path;
+        if (!map_has(t->by_path, path)) continue; /* another model's */
+        Row *r = row_of(t, path);
+        r->params += x->role == ROLE_PARAM ? size : 0;
+        r->bytes += bytes;
+    }
+}
+
+static const char *grouped(Arena *a, int64_t v)
+{
+    Text t = {a, 0, 0, 0};
+    char digits[32];
+    int n = snprintf(digits, sizeof digits, "%" PRId64, v);
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) text_add(&t, ",");
+        text_add(&t, "%c", digits[i]);
+    }
+    return text_done(&t);
+}
+
+static Row total_of(Table *t)
+{
+    Row sum = {"total", NULL, 0, 0, dim_const(t->p->dims, 0)};
+    for (int i = 0; i < t->rows.n; i++) {
+        sum.params += t->rows.at[i].params;
+        sum.bytes += t->rows.at[i].bytes;
+        sum.cost = dim_add(t->p->dims, sum.cost, t->rows.at[i].cost);
+    }
+    return sum;
+}
+
+static void print_row(Table *t, const Row *r)
+{
+    Arena *a = t->p->arena;
+    printf("%-28s %-22s %12s %16s %12s\n", r->path, r->result ? type_text(a, r->result->type) : "", grouped(a, r->params),
+           dim_text(a, r->cost), grouped(a, r->bytes));
+}
+
+static void print_table(Table *t)
+{
+    Arena *a = t->p->arena;
+    printf("model %s(", t->g->name);
+    for (int i = 0; i < t->g->inputs.n; i++)
+        printf("%s%s: %s", i ? ", " : "", t->g->inputs.at[i].name, type_text(a, t->g->inputs.at[i].value->type));
+    printf(")\n%-28s %-22s %12s %16s %12s\n", "layer", "output", "parameters", "cost", "bytes");
+    for (int i = 0; i < t->rows.n; i++) print_row(t, &t->rows.at[i]);
+    Row total = total_of(t);
+    print_row(t, &total);
+}
+
+static void json_text(const char *s)
+{
+    putchar('"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') printf("\\%c", *s);
+        else if ((unsigned char)*s < 32) printf("\\u%04x", *s);
+        else putchar(*s);
+    }
+    putchar('"');
+}
+
+static void json_row(Table *t, const Row *r)
+{
+    Arena *a = t->p->arena;
+    printf("{\"path\": ");
+    json_text(r->path);
+    printf(", \"output\": ");
+    json_text(r->result ? type_text(a, r->result->type) : "");
+    printf(", \"parameters\": %" PRId64 ", \"cost\": ", r->params);
+    json_text(dim_text(a, r->cost));
+    printf(", \"bytes\": %" PRId64 "}", r->bytes);
+}
+
+static void json_table(Table *t)
+{
+    printf("{\"model\": ");
+    json_text(t->g->name);
+    printf(", \"inputs\": [");
+    for (int i = 0; i < t->g->inputs.n; i++) {
+        printf("%s{\"name\": ", i ? ", " : "");
+        json_text(t->g->inputs.at[i].name);
+        printf(", \"type\": ");
+        json_text(type_text(t->p->arena, t->g->inputs.at[i].value->type));
+        printf("}");
+    }
+    printf("], \"layers\": [");
+    for (int i = 0; i < t->rows.n; i++) {
+        if (i) printf(", ");
+        json_row(t, &t->rows.at[i]);
+    }
+    printf("], \"total\": ");
+    Row total = total_of(t);
+    json_row(t, &total);
+    printf("}");
+}
+
+static void print_memory(Program *p)
+{
+    printf("\nparameters and state %s bytes, optimizer %s bytes\n", grouped(p->arena, p->params_bytes), grouped(p->arena, p->opt_bytes));
+}
+
+int command_inspect(Args *a)
+{
+    int status;
+    bool json = args_has(a, OPT_JSON);
+    Program *p = build_graphs(a, &status);
+    if (!p) return status;
+    if (json) printf("[");
+    for (int i = 0; i < p->models.n; i++) {
+        Table t = {.p = p, .g = p->models.at[i], .by_path = map_new(p->arena)};
+        add_block(&t, t.g->body);
+        add_tensors(&t);
+        if (json) printf("%s", i ? ", " : ""), json_table(&t);
+        else printf("%s", i ? "\n" : ""), print_table(&t);
+    }
+    if (json) puts("]");
+    PassOptions o = {0};
+    if (!json && passes_run(p, &o)) {
+        print_memory(p);
+        if (args_has(a, OPT_MEM_PLAN)) memory_plan_print(p, stdout);
+    }
+    return model_finish(a, EXIT_GOOD);
+}

@@ -1,0 +1,210 @@
+/* predict.c: a forward pass over a file of data, to CSV with class names, or to npy. */
+#include "driver/data/data.h"
+#include "driver/driver.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Prediction {
+    Args *args;
+    Running run;
+    int32_t at;
+    const nnrt_entry *entry;
+    Dataset data;
+    Column *outputs;
+} Prediction;
+
+static int find_model(Prediction *p)
+{
+    const char *name = args_text(p->args, OPT_MODEL);
+    p->at = nnrt_find_entry(p->run.model, name, NNRT_PREDICT);
+    if (p->at < 0) return failure("`%s` has no model%s%s", p->run.model->source, name ? " " : "", name ? name : "");
+    p->entry = &p->run.model->entries[p->at];
+    return 0;
+}
+
+static int load(Prediction *p)
+{
+    Args *a = p->args;
+    int status;
+    const char *weights = args_text(a, OPT_WEIGHTS);
+    int64_t seed = 0;
+    if (!args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
+    if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
+    if (!a->values[OPT_DATA].n) return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
+    if (nnrt_init(p->run.session, (uint64_t)seed) || nnrt_load(p->run.session, weights))
+        return failure("%s", nnrt_error(p->run.session));
+    if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n, &p->data, &status))
+        return model_finish(a, status);
+    return 0;
+}
+
+/* An open axis of an output takes the size that the same symbol has in an input. */
+static int64_t axis_size(const Prediction *p, const nnrt_axis *axis)
+{
+    if (axis->size >= 0) return axis->size;
+    for (int i = 0; i < p->data.n; i++)
+        for (uint32_t x = 0; x < p->entry->inputs[i].rank; x++)
+            if (axis->symbol >= 0 && p->entry->inputs[i].axes[x].symbol == axis->symbol) return p->data.columns[i].shape[x];
+    return -1;
+}
+
+static int allocate_outputs(Prediction *p)
+{
+    p->outputs = NEW_ARRAY(p->args->cx->arena, Column, p->entry->noutputs);
+    for (uint32_t o = 0; o < p->entry->noutputs; o++) {
+        Column *c = &p->outputs[o];
+        c->view = &p->entry->outputs[o];
+        c->rank = (int)c->view->rank;
+        c->row_bytes = nnrt_dtype_bytes(c->view->dtype);
+        for (int i = 0; i < c->rank; i++) {
+            c->shape[i] = i ? axis_size(p, &c->view->axes[i]) : p->data.rows;
+            if (c->shape[i] < 0) return failure("the size of `%s` does not follow from the data", c->view->name);
+            if (i) c->row_bytes *= (size_t)c->shape[i];
+        }
+        c->at = arena_alloc(p->args->cx->arena, c->row_bytes * (size_t)p->data.rows);
+    }
+    return 0;
+}
+
+static int run_batch(Prediction *p, int64_t first, int64_t rows)
+{
+    int32_t rc = 0;
+    int64_t dims[DATA_MAX_RANK];
+    for (int i = 0; i < p->data.n && !rc; i++) {
+        const Column *c = &p->data.columns[i];
+        memcpy(dims, c->shape, sizeof dims);
+        dims[0] = rows;
+        rc = nnrt_bind_input_at(p->run.session, p->at, i, c->view->dtype, c->view->rank, dims,
+                                (const char *)c->at + c->row_bytes * (size_t)first, c->row_bytes * (size_t)rows);
+    }
+    for (uint32_t i = 0; i < p->entry->noutputs && !rc; i++) {
+        const Column *c = &p->outputs[i];
+        memcpy(dims, c->shape, sizeof dims);
+        dims[0] = rows;
+        rc = nnrt_bind_output_at(p->run.session, p->at, (int32_t)i, c->view->dtype, c->view->rank, dims,
+                                 (char *)c->at + c->row_bytes * (size_t)first, c->row_bytes * (size_t)rows);
+    }
+    nnrt_step clock = *nnrt_clock(p->run.session);
+    clock.first_sample = (uint64_t)first;
+    if (!rc) rc = nnrt_set_clock(p->run.session, &clock);
+    if (!rc) rc = nnrt_run(p->run.session, p->at);
+    return rc ? failure("%s", nnrt_error(p->run.session)) : 0;
+}
+
+static int run_all(Prediction *p)
+{
+    int64_t batch = p->entry->batch ? p->entry->batch : 256, rows = p->data.rows;
+    if (!args_count(p->args, OPT_BATCH, 1, &batch)) return EXIT_USAGE;
+    if (p->entry->batch && batch != p->entry->batch)
+        return usage_error("the model takes %" PRId64 " samples at a time; --batch cannot change that", p->entry->batch);
+    int64_t rest = p->entry->batch ? rows % batch : 0;
+    if (rest) return failure("%" PRId64 " samples do not fill batches of %" PRId64 ", which the model takes", rows, batch);
+    int status = 0;
+    for (int64_t first = 0; first < rows && !status; first += batch)
+        status = run_batch(p, first, rows - first < batch ? rows - first : batch);
+    return status;
+}
+
+static double element(const Column *c, int64_t i)
+{
+    switch (c->view->dtype) {
+    case NNRT_F32: return ((const float *)c->at)[i];
+    case NNRT_F64: return ((const double *)c->at)[i];
+    case NNRT_I32: return ((const int32_t *)c->at)[i];
+    case NNRT_I64: return (double)((const int64_t *)c->at)[i];
+    case NNRT_I8: return ((const int8_t *)c->at)[i];
+    default: return ((const uint8_t *)c->at)[i];
+    }
+}
+
+static const char *const *class_names(const nnrt_view *v) { return v->rank == 2 ? v->axes[1].labels : NULL; }
+
+static void csv_header(const Prediction *p, Text *to)
+{
+    for (uint32_t o = 0; o < p->entry->noutputs; o++) {
+        const char **names;
+        int n;
+        const Column *c = &p->outputs[o];
+        csv_names(to->arena, c->view, c->shape, &names, &n);
+        for (int i = 0; i < n; i++) {
+            if (to->n) text_add(to, ",");
+            csv_field(to, names[i]);
+        }
+        if (class_names(c->view)) text_add(to, ",%s", p->entry->noutputs > 1 ? c->view->name : "class");
+    }
+    text_add(to, "\n");
+}
+
+static void csv_row(const Column *c, int64_t row, Text *to)
+{
+    int64_t width = (int64_t)(c->row_bytes / nnrt_dtype_bytes(c->view->dtype)), best = 0;
+    for (int64_t i = 0; i < width; i++) {
+        double v = element(c, row * width + i);
+        if (v > element(c, row * width + best)) best = i;
+        const char *const *labels = c->view->labels;
+        if (i) text_add(to, ",");
+        if (labels && v >= 0 && v < (double)c->view->range) csv_field(to, labels[(int64_t)v]);
+        else text_add(to, "%s", text_number(to->arena, v, c->view->dtype == NNRT_F32));
+    }
+    if (!class_names(c->view)) return;
+    text_add(to, ",");
+    csv_field(to, class_names(c->view)[best]);
+}
+
+static int write_text(const char *path, const Text *text)
+{
+    if (write_file(path, text->at, text->n)) return EXIT_GOOD;
+    failure("`%s` cannot be written: %s", path, strerror(errno));
+    return EXIT_NO_OUTPUT;
+}
+
+static int write_csv(const Prediction *p, const char *path)
+{
+    Text text = {p->args->cx->arena, 0, 0, 0};
+    csv_header(p, &text);
+    for (int64_t row = 0; row < p->data.rows; row++) {
+        for (uint32_t o = 0; o < p->entry->noutputs; o++) {
+            if (o) text_add(&text, ",");
+            csv_row(&p->outputs[o], row, &text);
+        }
+        text_add(&text, "\n");
+    }
+    return write_text(path, &text);
+}
+
+/* One file an output; with several, each bears its output's name. */
+static int write_npy(const Prediction *p, const char *path)
+{
+    int status = 0;
+    for (uint32_t o = 0; o < p->entry->noutputs && !status; o++) {
+        const Column *c = &p->outputs[o];
+        Text text = {p->args->cx->arena, 0, 0, 0};
+        npy_write(&text, c->view->dtype, c->rank, c->shape, c->at, c->row_bytes * (size_t)p->data.rows);
+        const char *to = p->entry->noutputs == 1 ? path
+                       : str_format(text.arena, "%.*s.%s.npy", (int)(strlen(path) - 4), path, c->view->name);
+        status = write_text(to, &text);
+    }
+    return status;
+}
+
+static int write_outputs(const Prediction *p)
+{
+    const char *path = args_text(p->args, OPT_OUTPUT);
+    if (path && str_ends(path, ".npy")) return write_npy(p, path);
+    return write_csv(p, path ? path : "-");
+}
+
+int command_predict(Args *a)
+{
+    Prediction p = {.args = a};
+    int status = build_running(a, &p.run);
+    if (status) return status;
+    status = find_model(&p);
+    if (!status) status = load(&p);
+    if (!status) status = allocate_outputs(&p);
+    if (!status) status = run_all(&p);
+    if (!status) status = write_outputs(&p);
+    running_close(&p.run);
+    return status;
+}

@@ -1,0 +1,223 @@
+/* csv.c: tables of text (RFC 4180: quotes, doubled quotes, CRLF). The first line names the columns; an input of width 1
+   is its name, a wider one `name.0`, `name.1`, ... or the labels of its last axis. */
+#include "driver/data/data.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Field { uint32_t lo, hi; } Field; /* without its quotes */
+typedef struct Reader { Cx *cx; const Source *file; uint32_t at; VEC(Field) row; } Reader;
+
+static Span field_span(const Reader *r, Field f) { return (Span){r->file, f.lo, f.hi > f.lo ? f.hi : f.lo + 1}; }
+
+static bool read_quoted(Reader *r, Field *out)
+{
+    const char *text = r->file->text;
+    uint32_t start = r->at++;
+    out->lo = r->at;
+    for (; r->at < r->file->size; r->at++) {
+        if (text[r->at] != '"') continue;
+        if (text[r->at + 1] != '"') break;
+        r->at++;
+    }
+    out->hi = r->at;
+    if (r->at++ >= r->file->size) {
+        diag_error(r->cx->diags, "E0213", (Span){r->file, start, start + 1}, "a quoted field of `%s` has no end", r->file->name);
+        return false;
+    }
+    return true;
+}
+
+/* The fields of the next line; false at the end of the file or after a message. */
+static bool read_row(Reader *r)
+{
+    const char *text = r->file->text;
+    r->row.n = 0;
+    while (r->at < r->file->size && (text[r->at] == '\n' || text[r->at] == '\r')) r->at++;
+    if (r->at >= r->file->size) return false;
+    for (;;) {
+        Field f = {r->at, r->at};
+        if (text[r->at] == '"') {
+            if (!read_quoted(r, &f)) return false;
+        } else {
+            r->at += (uint32_t)strcspn(text + r->at, ",\r\n");
+            f.hi = r->at;
+        }
+        while (f.lo < f.hi && (text[f.lo] == ' ' || text[f.lo] == '\t')) f.lo++;
+        while (f.hi > f.lo && (text[f.hi - 1] == ' ' || text[f.hi - 1] == '\t')) f.hi--;
+        vec_push(r->cx->arena, &r->row, f);
+        r->at += (uint32_t)strcspn(text + r->at, ",\r\n"); /* nothing but space may follow a quote */
+        if (text[r->at] != ',') return true;
+        r->at++;
+    }
+}
+
+static bool field_is(const Reader *r, Field f, const char *word)
+{
+    return strlen(word) == f.hi - f.lo && !memcmp(r->file->text + f.lo, word, f.hi - f.lo);
+}
+
+void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n)
+{
+    int64_t width = 1;
+    for (uint32_t i = 1; i < view->rank; i++) width *= shape[i];
+    const char *const *labels = view->rank ? view->axes[view->rank - 1].labels : NULL;
+    const char **names = NEW_ARRAY(arena, const char *, width);
+    for (int64_t i = 0; i < width; i++)
+        names[i] = labels && view->rank == 2 ? labels[i]
+                 : width == 1 ? view->name : str_format(arena, "%s.%" PRId64, view->name, i);
+    *out_names = names;
+    *out_n = (int)width;
+}
+
+void csv_field(Text *to, const char *text)
+{
+    if (!text[strcspn(text, ",\"\r\n")]) {
+        text_add(to, "%s", text);
+        return;
+    }
+    text_add(to, "\"");
+    for (; *text; text++) text_add(to, *text == '"' ? "\"\"" : "%c", *text);
+    text_add(to, "\"");
+}
+
+/* Where in the file each part of a view stands. */
+typedef struct Wanted { const nnrt_view *view; int width; const int *places; } Wanted;
+
+static int find_column(const Reader *r, const char *name)
+{
+    for (int i = 0; i < r->row.n; i++)
+        if (field_is(r, r->row.at[i], name)) return i;
+    return -1;
+}
+
+static bool missing_column(Reader *r, const nnrt_view *view, const char *name)
+{
+    Span header = {r->file, r->row.at[0].lo, r->row.at[r->row.n - 1].hi};
+    Diag *d = diag_error(r->cx->diags, "E0213", header, "`%s` has no column `%s` for the input `%s`", r->file->name, name, view->name);
+    diag_primary(d, "the columns that are there");
+    diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
+    const char **have = NEW_ARRAY(r->cx->arena, const char *, r->row.n);
+    for (int i = 0; i < r->row.n; i++) have[i] = str_copy_n(r->cx->arena, r->file->text + r->row.at[i].lo, r->row.at[i].hi - r->row.at[i].lo);
+    const char *near = str_nearest(name, have, r->row.n);
+    if (near) diag_help(d, "is it the column `%s`? name it `%s` in the first line", near, name);
+    return false;
+}
+
+static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
+{
+    int64_t shape[DATA_MAX_RANK] = {0};
+    for (uint32_t i = 1; i < view->rank; i++) {
+        shape[i] = view->axes[i].size;
+        if (shape[i] >= 0) continue;
+        diag_error(r->cx->diags, "E0213", NO_SPAN, "the width of `%s` is open, which a table cannot settle: give it as an npy or IDX file",
+                   view->name);
+        return false;
+    }
+    const char **names;
+    csv_names(r->cx->arena, view, shape, &names, &out->width);
+    int *places = NEW_ARRAY(r->cx->arena, int, out->width);
+    for (int i = 0; i < out->width; i++) {
+        places[i] = find_column(r, names[i]);
+        if (places[i] < 0) return missing_column(r, view, names[i]);
+    }
+    out->view = view;
+    out->places = places;
+    return true;
+}
+
+static bool bad_value(Reader *r, Field f, const nnrt_view *view, const char *why)
+{
+    bool index = view->range != 0;
+    Diag *d = diag_error(r->cx->diags, index ? "E0302" : "E0213", field_span(r, f), "`%.*s` is no value for `%s`", (int)(f.hi - f.lo),
+                         r->file->text + f.lo, view->name);
+    diag_primary(d, "%s", why);
+    diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
+    return false;
+}
+
+static int64_t label_place(const Reader *r, Field f, const nnrt_view *view)
+{
+    for (int64_t i = 0; view->labels && i < view->range; i++)
+        if (field_is(r, f, view->labels[i])) return i;
+    return -1;
+}
+
+static bool store_integer(Reader *r, Field f, const nnrt_view *view, unsigned char *to)
+{
+    static const int64_t low[] = {[NNRT_I8] = INT8_MIN, [NNRT_I32] = INT32_MIN, [NNRT_I64] = INT64_MIN, [NNRT_F64] = 0};
+    static const int64_t high[] = {[NNRT_BOOL] = 1, [NNRT_U8] = 255, [NNRT_I8] = 127, [NNRT_I32] = INT32_MAX, [NNRT_I64] = INT64_MAX};
+    int64_t v = label_place(r, f, view);
+    if (v < 0) {
+        char *end;
+        errno = 0;
+        v = strtoll(r->file->text + f.lo, &end, 10);
+        if (end != r->file->text + f.hi || f.hi == f.lo || errno)
+            return bad_value(r, f, view, view->labels ? "neither a class name nor a whole number" : "not a whole number");
+        if (view->range && (v < 0 || v >= view->range))
+            return bad_value(r, f, view, str_format(r->cx->arena, "outside 0 to %" PRId64, view->range - 1));
+        if (v < low[view->dtype] || v > high[view->dtype]) return bad_value(r, f, view, "too large for its type");
+    }
+    memcpy(to, &v, nnrt_dtype_bytes(view->dtype)); /* little-endian */
+    return true;
+}
+
+static bool store_field(Reader *r, Field f, const nnrt_view *view, unsigned char *to)
+{
+    if (view->dtype != NNRT_F32 && view->dtype != NNRT_F64) return store_integer(r, f, view, to);
+    char *end;
+    double v = strtod(r->file->text + f.lo, &end);
+    if (end != r->file->text + f.hi || f.hi == f.lo) return bad_value(r, f, view, "not a number");
+    float single = strtof(r->file->text + f.lo, NULL);
+    if (view->dtype == NNRT_F32) memcpy(to, &single, sizeof single);
+    else memcpy(to, &v, sizeof v);
+    return true;
+}
+
+static bool store_row(Reader *r, const Wanted *wanted, int n, Column *out)
+{
+    for (int v = 0; v < n; v++) {
+        const nnrt_view *view = wanted[v].view;
+        size_t bytes = nnrt_dtype_bytes(view->dtype);
+        unsigned char *to = (unsigned char *)out[v].at + (size_t)out[v].shape[0] * out[v].row_bytes;
+        for (int i = 0; i < wanted[v].width; i++)
+            if (!store_field(r, r->row.at[wanted[v].places[i]], view, to + (size_t)i * bytes)) return false;
+        out[v].shape[0]++;
+    }
+    return true;
+}
+
+static void column_start(Reader *r, const Wanted *w, Column *out)
+{
+    *out = (Column){.view = w->view, .rank = (int)w->view->rank};
+    for (uint32_t i = 1; i < w->view->rank; i++) out->shape[i] = w->view->axes[i].size;
+    out->row_bytes = (size_t)w->width * nnrt_dtype_bytes(w->view->dtype);
+    out->at = arena_alloc(r->cx->arena, out->row_bytes * (size_t)r->file->nlines);
+}
+
+bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out)
+{
+    Reader r = {cx, file, 0, {0}};
+    if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r.at = 3; /* a byte order mark */
+    if (!read_row(&r)) {
+        if (!cx->diags->errors) diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns", file->name);
+        return false;
+    }
+    Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
+    int width = r.row.n;
+    for (int i = 0; i < nviews; i++) {
+        if (!locate(&r, views[i], &wanted[i])) return false;
+        column_start(&r, &wanted[i], &out[i]);
+    }
+    int before = cx->diags->errors;
+    while (read_row(&r)) {
+        if (r.row.n != width) {
+            Span line = {file, r.row.at[0].lo, r.row.at[r.row.n - 1].hi};
+            diag_error(cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", file->name, r.row.n, width);
+            return false;
+        }
+        if (!store_row(&r, wanted, nviews, out)) return false;
+    }
+    return cx->diags->errors == before;
+}

@@ -1,0 +1,133 @@
+/* data.c: which file feeds which input, what kind of file it is, and that all have the same number of samples. */
+#include "driver/data/data.h"
+#include "driver/driver.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Loader {
+    Cx *cx;
+    const nnrt_view *views;
+    int nviews;
+    Dataset *out;
+    const char **paths; /* by view: the file that fed it */
+    int *status;
+} Loader;
+
+static int view_named(const Loader *l, const char *name, size_t n)
+{
+    for (int i = 0; i < l->nviews; i++)
+        if (strlen(l->views[i].name) == n && !memcmp(l->views[i].name, name, n)) return i;
+    return -1;
+}
+
+static bool read_unpacked(Loader *l, const char *path, char **data, size_t *size)
+{
+    if (!read_file(l->cx->arena, path, data, size)) {
+        diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` cannot be read: %s", path, strerror(errno));
+        *l->status = EXIT_NO_INPUT;
+        return false;
+    }
+    if (!gzip_is(*data, *size)) return true;
+    char *packed = *data;
+    if (gzip_inflate(l->cx->arena, packed, *size, data, size)) return true;
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` is damaged: its gzip data is cut off or does not unpack", path);
+    return false;
+}
+
+static bool take_array(Loader *l, int view, const char *path, const RawArray *a)
+{
+    l->paths[view] = path;
+    return array_column(l->cx, a, &l->views[view], &l->out->columns[view]);
+}
+
+static bool load_for_input(Loader *l, int view, const char *path)
+{
+    char *data;
+    size_t size;
+    RawArray a;
+    if (!read_unpacked(l, path, &data, &size)) return false;
+    if (npy_is(data, size)) return npy_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
+    if (idx_is(data, size)) return idx_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
+    l->paths[view] = path;
+    const nnrt_view *only = &l->views[view];
+    return csv_columns(l->cx, source_new(l->cx->arena, path, data, size), &only, 1, &l->out->columns[view]);
+}
+
+/* A table feeds every input that no other file feeds. */
+static bool load_table(Loader *l, const char *path)
+{
+    char *data;
+    size_t size;
+    const nnrt_view *views[64];
+    int places[64], n = 0;
+    for (int i = 0; i < l->nviews && n < 64; i++)
+        if (!l->paths[i]) places[n] = i, views[n++] = &l->views[i];
+    if (!read_unpacked(l, path, &data, &size)) return false;
+    if (npy_is(data, size) || idx_is(data, size)) {
+        Diag *d = diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` holds one array: say which input it is for", path);
+        diag_help(d, "--data %s=%s", n ? views[0]->name : "INPUT", path);
+        return false;
+    }
+    Column columns[64];
+    if (!csv_columns(l->cx, source_new(l->cx->arena, path, data, size), views, n, columns)) return false;
+    for (int i = 0; i < n; i++) l->out->columns[places[i]] = columns[i], l->paths[places[i]] = path;
+    return true;
+}
+
+static bool unknown_input(Loader *l, const char *spec, size_t n)
+{
+    const char *names[64], *word = str_copy_n(l->cx->arena, spec, n);
+    int count = 0;
+    for (int i = 0; i < l->nviews && count < 64; i++) names[count++] = l->views[i].name;
+    const char *near = str_nearest(word, names, count);
+    Diag *d = diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no input `%s`", word);
+    if (near) diag_help(d, "did you mean `%s=%s`?", near, spec + n + 1);
+    return false;
+}
+
+static bool rows_agree(Loader *l)
+{
+    for (int i = 0; i < l->nviews; i++) {
+        const Column *c = &l->out->columns[i];
+        int64_t rows = c->rank ? c->shape[0] : 1;
+        if (i == 0) l->out->rows = rows;
+        if (rows == l->out->rows) continue;
+        diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`",
+                   l->paths[0], l->out->rows, l->views[0].name, l->paths[i], rows, l->views[i].name);
+        return false;
+    }
+    if (l->out->rows > 0) return true;
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->paths[0] : "the data");
+    return false;
+}
+
+/* INPUT=FILE, where INPUT is a word; else a table. */
+static size_t input_length(const char *spec)
+{
+    size_t n = strspn(spec, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return spec[n] == '=' ? n : 0;
+}
+
+bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out, int *out_status)
+{
+    *out = (Dataset){nviews, NEW_ARRAY(cx->arena, Column, nviews), 0};
+    Loader l = {cx, views, nviews, out, NEW_ARRAY(cx->arena, const char *, nviews), out_status};
+    *out_status = EXIT_MODEL;
+    for (int i = 0; i < nspecs; i++) {
+        size_t n = input_length(specs[i]);
+        if (!n) continue;
+        int view = view_named(&l, specs[i], n);
+        if (view < 0) return unknown_input(&l, specs[i], n);
+        if (!load_for_input(&l, view, specs[i] + n + 1)) return false;
+    }
+    for (int i = 0; i < nspecs; i++)
+        if (!input_length(specs[i]) && !load_table(&l, specs[i])) return false;
+    for (int i = 0; i < nviews; i++) {
+        if (l.paths[i]) continue;
+        Diag *d = diag_error(cx->diags, "E0213", NO_SPAN, "the input `%s` has no data", views[i].name);
+        diag_help(d, "--data %s=FILE, or a table with its columns: --data FILE.csv", views[i].name);
+        return false;
+    }
+    return rows_agree(&l);
+}

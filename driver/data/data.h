@@ -1,0 +1,51 @@
+/* data.h: files of samples behind one form: a column of rows for each input, checked against the model's types. */
+#ifndef NNC_DATA_H
+#define NNC_DATA_H
+#include "base/base.h"
+#include "runtime/nnrt.h"
+
+enum { DATA_MAX_RANK = 8 };
+typedef struct Column {
+    const nnrt_view *view;
+    int rank;
+    int64_t shape[DATA_MAX_RANK]; /* shape[0] is the number of rows */
+    size_t row_bytes;
+    void *at;                     /* row-major, in the view's dtype */
+} Column;
+typedef struct Dataset { int n; Column *columns; int64_t rows; } Dataset;
+
+/* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for the given inputs. False after messages;
+   *out_status is the exit status. ---- */
+bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out, int *out_status);
+
+/* ---- array.c: an array as a file gives it, and its check against a view ---- */
+typedef enum Scalar { SCALAR_NONE, SCALAR_BOOL, SCALAR_U8, SCALAR_I8, SCALAR_I16, SCALAR_U16, SCALAR_I32, SCALAR_U32, SCALAR_I64, SCALAR_F32, SCALAR_F64 } Scalar;
+typedef struct RawArray {
+    const char *path;
+    Scalar scalar;
+    bool big_endian;
+    int rank;
+    int64_t shape[DATA_MAX_RANK];
+    const unsigned char *at;
+} RawArray;
+size_t scalar_bytes(Scalar s);
+bool array_sizes_fit(const RawArray *a, size_t available, size_t *out_needed); /* false on overflow */
+bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out);
+const char *view_type_text(Arena *arena, const nnrt_view *view); /* i32<10>[N] */
+
+/* ---- gzip.c ---- */
+bool gzip_is(const char *data, size_t size);
+bool gzip_inflate(Arena *arena, const char *data, size_t size, char **out_data, size_t *out_size); /* false: damaged */
+
+/* ---- idx.c, npy.c: false after a message ---- */
+bool idx_is(const char *data, size_t size);
+bool idx_read(Cx *cx, const char *path, const char *data, size_t size, RawArray *out);
+bool npy_is(const char *data, size_t size);
+bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray *out);
+void npy_write(Text *to, uint32_t dtype, int rank, const int64_t *shape, const void *at, size_t bytes);
+
+/* ---- csv.c ---- */
+bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out); /* one for each view */
+void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n);
+void csv_field(Text *to, const char *text); /* quoted where it must be */
+#endif

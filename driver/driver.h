@@ -1,0 +1,68 @@
+/* driver: the command line. Options in one table, a file a command. */
+#ifndef NNC_DRIVER_H
+#define NNC_DRIVER_H
+#include "codegen/codegen.h"
+#include "frontend/frontend.h"
+#include "passes/passes.h"
+#include "runtime/nnrt.h"
+
+/* Exit statuses. */
+enum { EXIT_GOOD = 0, EXIT_MODEL = 1, EXIT_CHECK = 2, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_OUTPUT = 73 };
+
+/* ---- options.c ---- */
+enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32 };
+typedef enum OptionId {
+#define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
+#include "driver/options.def"
+    OPT_COUNT
+} OptionId;
+typedef struct Args {
+    Cx *cx;
+    int command;                         /* one of the bits above */
+    VEC(const char *) operands;
+    VEC(const char *) values[OPT_COUNT]; /* in order; a switch has "" */
+} Args;
+typedef struct Command {
+    const char *name;
+    int bit;
+    int (*run)(Args *);
+    const char *operands, *what, *examples;
+} Command;
+const Command *command_list(int *out_n);  /* main.c */
+int args_parse(Args *a, const Command *command, int argc, char **argv); /* 0, or an exit status after a message */
+bool args_has(const Args *a, OptionId id);
+const char *args_text(const Args *a, OptionId id); /* the last one given, or NULL */
+bool args_count(const Args *a, OptionId id, int64_t low, int64_t *out_value); /* a whole number; false after a message */
+void help_print(FILE *to, const Command *only);
+bool args_colour(const Args *a, FILE *stream);
+int usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2); /* prints and gives EXIT_USAGE */
+int failure(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* prints and gives EXIT_MODEL */
+
+/* ---- build.c: from a file name to graphs, an object, a running model ---- */
+Program *build_graphs(Args *a, int *out_status);       /* parsed and checked only */
+Program *build_planned(Args *a, int *out_status);      /* through all passes */
+bool build_object(Args *a, Program *p, const void *weights, Bytes *out);
+typedef struct Running { Program *program; Jit *jit; const nnrt_model *model; nnrt_session *session; } Running; /* compiled into this process */
+int build_running(Args *a, Running *out);              /* 0, or an exit status after a message */
+void running_close(Running *r);
+int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */
+
+/* ---- report/ ---- */
+void dot_print(const Program *p, Text *to);                       /* dot.c */
+typedef struct Bar Bar;                                           /* bar.c: progress of training, on standard error */
+Bar *bar_new(Args *a, const nnrt_entry *entry);
+void bar_batch(Bar *b, const nnrt_progress *p);
+void bar_epoch(Bar *b, const nnrt_progress *p);
+typedef struct RunFolder RunFolder;                               /* folder.c: what a run leaves behind */
+RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry); /* NULL after a message */
+bool folder_epoch(RunFolder *f, const nnrt_progress *p);          /* metrics.csv, best and last weights; false after a message */
+const char *folder_path(const RunFolder *f);
+
+/* ---- commands/ ---- */
+int command_compile(Args *a);
+int command_check(Args *a);
+int command_explain(Args *a);
+int command_train(Args *a);
+int command_predict(Args *a);
+int command_inspect(Args *a);
+#endif

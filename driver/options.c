@@ -1,0 +1,194 @@
+/* options.c: the one table of options: parsing, help, and what was meant by a mistyped word. */
+#include "driver/driver.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct OptionInfo { char letter; const char *text, *value; int commands; const char *what; } OptionInfo;
+static const OptionInfo options[] = {
+#define OPTION(NAME, letter, text, value, commands, what) [OPT_##NAME] = {letter, text, value, commands, what},
+#include "driver/options.def"
+};
+
+int usage_error(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("nnc: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+int failure(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("error: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return EXIT_MODEL;
+}
+
+bool args_has(const Args *a, OptionId id) { return a->values[id].n > 0; }
+
+const char *args_text(const Args *a, OptionId id)
+{
+    return a->values[id].n ? a->values[id].at[a->values[id].n - 1] : NULL;
+}
+
+bool args_count(const Args *a, OptionId id, int64_t low, int64_t *out_value)
+{
+    const char *text = args_text(a, id);
+    if (!text) return true;
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (end == text || *end || errno || v < low) {
+        usage_error("--%s wants a whole number from %lld up, not `%s`", options[id].text, (long long)low, text);
+        return false;
+    }
+    *out_value = v;
+    return true;
+}
+
+bool args_colour(const Args *a, FILE *stream)
+{
+    const char *when = args_text(a, OPT_COLOR);
+    if (when && !strcmp(when, "always")) return true;
+    if (when && !strcmp(when, "never")) return false;
+    const char *no = getenv("NO_COLOR");
+    return !(no && *no) && isatty(fileno(stream));
+}
+
+/* The option written `-x...` or `--word...`; *out_rest is its value where it is joined, else NULL. */
+static int option_find(const char *arg, const char **out_rest)
+{
+    *out_rest = NULL;
+    size_t n = strcspn(arg + 1 + (arg[1] == '-'), "=");
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const OptionInfo *o = &options[i];
+        if (arg[1] != '-' && arg[1] == o->letter) {
+            if (arg[2]) *out_rest = arg + 2 + (arg[2] == '=');
+            return i;
+        }
+        if (arg[1] == '-' && strlen(o->text) == n && !strncmp(o->text, arg + 2, n)) {
+            if (arg[2 + n] == '=') *out_rest = arg + 3 + n;
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int option_unknown(const char *arg, const Command *command)
+{
+    const char *names[OPT_COUNT];
+    int n = 0;
+    for (int i = 0; i < OPT_COUNT; i++)
+        if (options[i].commands & command->bit) names[n++] = options[i].text;
+    size_t length = strcspn(arg, "=");
+    char word[64] = {0};
+    snprintf(word, sizeof word, "%.*s", (int)(length < 63 ? length : 63), arg);
+    const char *near = str_nearest(word + (word[0] == '-') + (word[1] == '-'), names, n);
+    if (near) return usage_error("`nnc %s` has no option `%s`; did you mean `--%s`?", command->name, word, near);
+    return usage_error("`nnc %s` has no option `%s`; `nnc help %s` lists what it has", command->name, word, command->name);
+}
+
+/* `-march=native` is gcc's spelling of --march: one dash before a whole word is taken too. */
+static int option_one_dash(const char *arg, const char **out_rest)
+{
+    if (arg[1] == '-' || !arg[2]) return -1;
+    size_t n = strcspn(arg + 1, "=");
+    for (int i = 0; i < OPT_COUNT; i++)
+        if (strlen(options[i].text) == n && !strncmp(options[i].text, arg + 1, n)) {
+            *out_rest = arg[1 + n] == '=' ? arg + 2 + n : NULL;
+            return i;
+        }
+    return -1;
+}
+
+static int option_take(Args *a, const Command *command, int argc, char **argv, int *at)
+{
+    const char *arg = argv[*at], *rest = NULL;
+    int id = option_one_dash(arg, &rest);
+    if (id < 0) id = option_find(arg, &rest);
+    if (id < 0 || !(options[id].commands & command->bit)) return option_unknown(arg, command);
+    const OptionInfo *o = &options[id];
+    if (!o->value) {
+        if (rest) return usage_error("--%s takes no value", o->text);
+        rest = "";
+    } else if (!rest) {
+        if (*at + 1 >= argc) return usage_error("--%s needs a value: --%s %s", o->text, o->text, o->value);
+        rest = argv[++*at];
+    }
+    vec_push(a->cx->arena, &a->values[id], rest);
+    return 0;
+}
+
+int args_parse(Args *a, const Command *command, int argc, char **argv)
+{
+    bool only_operands = false;
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (only_operands || arg[0] != '-' || !arg[1]) {
+            vec_push(a->cx->arena, &a->operands, arg);
+        } else if (!strcmp(arg, "--")) {
+            only_operands = true;
+        } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
+            help_print(stdout, command);
+            return -1;
+        } else {
+            int status = option_take(a, command, argc, argv, &i);
+            if (status) return status;
+        }
+    }
+    bool wants = command->operands[0] != '[';
+    if (wants && a->operands.n == 0) return usage_error("`nnc %s` needs a file: nnc %s %s", command->name, command->name, command->operands);
+    if (a->operands.n > 1) return usage_error("`nnc %s` takes one file, not also `%s`", command->name, a->operands.at[1]);
+    return 0;
+}
+
+static void print_indented(FILE *to, const char *lines)
+{
+    for (const char *end; *lines; lines = end + (*end == '\n')) {
+        end = lines + strcspn(lines, "\n");
+        fprintf(to, "  %.*s\n", (int)(end - lines), lines);
+    }
+}
+
+static void help_command(FILE *to, const Command *c)
+{
+    fprintf(to, "Examples\n");
+    print_indented(to, c->examples);
+    fprintf(to, "\nnnc %s %s [options]: %s\n\nOptions\n", c->name, c->operands, c->what);
+    for (int i = 0; i < OPT_COUNT; i++) {
+        const OptionInfo *o = &options[i];
+        if (!(o->commands & c->bit)) continue;
+        char left[64];
+        snprintf(left, sizeof left, "-%c, --%s%s%s", o->letter, o->text, o->value ? "=" : "", o->value ? o->value : "");
+        fprintf(to, "  %-32s %s\n", left, o->what);
+    }
+}
+
+void help_print(FILE *to, const Command *only)
+{
+    if (only) {
+        help_command(to, only);
+        return;
+    }
+    int n;
+    const Command *list = command_list(&n);
+    fprintf(to, "nnc compiles neural networks to native libraries.\n\nExamples\n");
+    for (int i = 0; i < n; i++) {
+        const char *line = list[i].examples;
+        fprintf(to, "  %.*s\n", (int)strcspn(line, "\n"), line);
+    }
+    fprintf(to, "\nCommands\n");
+    for (int i = 0; i < n; i++) fprintf(to, "  %-8s %s\n", list[i].name, list[i].what);
+    fprintf(to, "\n`nnc help COMMAND` tells its options.\n"
+                "Exit status: 0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
+                "73 the output cannot be written; 70 a fault of the compiler itself.\n");
+}
