@@ -1,0 +1,203 @@
+/* syntax.c: what a fault of syntax is called, and where reading goes on behind it. */
+#include "frontend/parser.h"
+#include "parse.h"
+#include <string.h>
+
+static int depth_of(const Expr *e) { return e ? e->depth : 0; }
+
+static int deeper(int a, int b) { return a > b ? a : b; }
+
+static int block_depth(const BlockExpr *b)
+{
+    int depth = 0;
+    for (int i = 0; b && i < b->items.n; i++) depth = deeper(depth, depth_of(b->items.at[i]->value));
+    return depth;
+}
+
+Expr *bounded(Parser *p, Expr *e)
+{
+    int depth = deeper(deeper(depth_of(e->a), depth_of(e->b)), deeper(depth_of(e->c), block_depth(e->block)));
+    for (int i = 0; i < e->list.n; i++) depth = deeper(depth, depth_of(e->list.at[i]));
+    for (int i = 0; i < e->args.n; i++) depth = deeper(depth, depth_of(e->args.at[i].value));
+    e->depth = depth + 1;
+    if (e->depth <= MAX_DEPTH) return e;
+    if (!p->too_deep++) {
+        Diag *d = diag_error(p->cx->diags, "E0104", e->op_span.source ? e->op_span : e->span,
+                             "this formula is nested deeper than %d levels", MAX_DEPTH);
+        diag_help(d, "name parts of it, in bindings of their own");
+    }
+    return expr_new(p->arena, EX_ERROR, e->span);
+}
+
+/* ---- what stands there ---- */
+
+static bool is_keyword(int kind) { return kind >= T_IMPORT && kind <= T_NOT; }
+
+static const char *token_text(Parser *p, int i)
+{
+    Token t = p->tokens.at[i];
+    if (t.kind == 0) return "the end of the file";
+    if (t.kind == T_SEP) return "the end of the line";
+    size_t n = t.hi - t.lo;
+    const char *s = str_copy_n(p->arena, p->source->text + t.lo, n > 40 ? 40 : n);
+    return str_format(p->arena, "`%s%s`", s, n > 40 ? "..." : "");
+}
+
+static int token_at(Parser *p, uint32_t offset)
+{
+    int low = 0, high = p->tokens.n - 1;
+    while (low < high) {
+        int mid = (low + high) / 2;
+        if (p->tokens.at[mid].lo < offset) low = mid + 1;
+        else high = mid;
+    }
+    return low;
+}
+
+/* ---- what may come ---- */
+
+static bool has(const char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (str_equal(names[i], name)) return true;
+    return false;
+}
+
+static bool is_operator(const char *name)
+{
+    static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "'^'", "'<'", "'>'",
+                                            "|>", "==", "!=", "<=", ">=", "and", "or"};
+    return has(operators, COUNT(operators), name);
+}
+
+static bool begins_expression(const char *name)
+{
+    static const char *const words[] = {"a name", "a number", "a text", "'('", "'['", "'-'", "not", "if", "..."};
+    return has(words, COUNT(words), name);
+}
+
+static const char *shown(Arena *a, const char *name)
+{
+    if (name[0] == '\'' && name[1]) return str_format(a, "`%c`", name[1]);
+    bool words = str_starts(name, "a ") || str_starts(name, "the ");
+    return words ? name : str_format(a, "`%s`", name);
+}
+
+static void add_choice(Arena *a, Names *out, const char *text)
+{
+    for (int i = 0; i < out->n; i++)
+        if (str_equal(out->at[i], text)) return;
+    vec_push(a, out, text);
+}
+
+/* The choices in a few words: whole classes by one name. */
+static const char *expected_text(Parser *p, const char *const *names, int n)
+{
+    Arena *a = p->arena;
+    bool expression = has(names, n, "a number") && has(names, n, "'('");
+    int operators = 0;
+    for (int i = 0; i < n; i++) operators += is_operator(names[i]);
+    Names out = {0};
+    if (expression) add_choice(a, &out, "a value");
+    for (int i = 0; i < n; i++) {
+        if (expression && begins_expression(names[i])) continue;
+        if (operators > 4 && is_operator(names[i])) add_choice(a, &out, "an operator");
+        else if (str_equal(names[i], "';'") && has(names, n, "the end of the line")) continue;
+        else if (!str_equal(names[i], "error")) add_choice(a, &out, shown(a, names[i]));
+    }
+    Text t = {.arena = a};
+    for (int i = 0; i < out.n; i++)
+        text_add(&t, "%s%s", i == 0 ? "" : i + 1 == out.n ? " or " : ", ", out.at[i]);
+    return text_done(&t);
+}
+
+static bool begins_definition(int kind)
+{
+    return kind == T_IMPORT || kind == T_DIM || kind == T_HYPER || kind == T_FN || kind == T_LAYER || kind == T_MODEL
+        || kind == T_TRAIN;
+}
+
+/* The bracket around token i that is still open, or -1. */
+static int open_bracket(Parser *p, int i)
+{
+    int depth = 0, tried = 0;
+    for (i--; i >= 0 && tried < 4000; i--, tried++) {
+        int kind = p->tokens.at[i].kind;
+        if (begins_definition(kind) && !p->tokens.at[i].braces && i && p->tokens.at[i - 1].kind == T_SEP) return -1;
+        if (kind == ')' || kind == ']' || kind == '}') depth++;
+        if ((kind == '(' || kind == '[' || kind == '{') && depth-- == 0) return kind == '{' ? -1 : i;
+    }
+    return -1;
+}
+
+/* ---- where to go on ---- */
+
+static bool first_in_line(Parser *p, int i)
+{
+    if (i == 0) return true;
+    Token before = p->tokens.at[i - 1], t = p->tokens.at[i];
+    if (before.kind == T_SEP) return true;
+    return memchr(p->source->text + before.hi, '\n', t.lo - before.hi) != NULL;
+}
+
+/* A fault in a definition's head: its body would read as definitions, so all of it is left out. */
+static void skip_definition(Parser *p, int i)
+{
+    if (p->tokens.at[i].braces) return;
+    while (p->tokens.at[i].kind) {
+        Token t = p->tokens.at[i];
+        if (begins_definition(t.kind) && !t.braces && first_in_line(p, i)) break;
+        i++;
+    }
+    if (i > p->skipped) p->skip_to = p->skipped = i; /* forwards only: the same place twice would not end */
+}
+
+/* ---- the messages ---- */
+
+static void reserved_word(Parser *p, int i)
+{
+    Token t = p->tokens.at[i];
+    Diag *d = diag_error(p->cx->diags, "E0405", (Span){p->source, t.lo, t.hi},
+                         "%s is a word of the language and cannot be a name", token_text(p, i));
+    diag_primary(d, "a name is needed here");
+    diag_help(d, "choose another name, or end it with `_`");
+}
+
+void syntax_error(Parser *p, Span at, const char *const *expected, int n)
+{
+    int i = token_at(p, at.lo);
+    while (p->tokens.at[i].kind && p->tokens.at[i].hi < at.hi) i++;
+    int kind = p->tokens.at[i].kind;
+    skip_definition(p, i);
+    if (kind == T_BAD || kind == T_OPEN_STRING) return; /* told already */
+    if (is_keyword(kind) && has(expected, n, "a name") && !has(expected, n, "a number")) {
+        reserved_word(p, i);
+        return;
+    }
+    if (kind == '=' && i && is_keyword(p->tokens.at[i - 1].kind)) {
+        reserved_word(p, i - 1);
+        return;
+    }
+    Diag *d = diag_error(p->cx->diags, "E0101", at, "%s cannot stand here", token_text(p, i));
+    diag_primary(d, "%s may come here", expected_text(p, expected, n));
+    int open = open_bracket(p, i);
+    bool ended = kind == 0 || kind == T_SEP || kind == '}' || is_keyword(kind) || kind == ')' || kind == ']';
+    if (open >= 0 && ended) {
+        Token t = p->tokens.at[open];
+        diag_label(d, (Span){p->source, t.lo, t.hi}, "this `%c` is still open", t.kind);
+    }
+}
+
+Names broken_names(Parser *p, Span span)
+{
+    Names names = {0};
+    int i = token_at(p, span.lo);
+    if (is_keyword(p->tokens.at[i].kind)) i++;
+    for (; p->tokens.at[i].kind == T_NAME; i++) {
+        Token t = p->tokens.at[i];
+        vec_push(p->arena, &names, str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo));
+        if (p->tokens.at[i + 1].kind != ',') break;
+        i++;
+    }
+    return names;
+}

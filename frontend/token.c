@@ -1,0 +1,137 @@
+/* token.c: which line ends end an item, and where a forgotten } must have stood. */
+#include "frontend/ast.h"
+#include "frontend/token.h"
+#include "parse.h"
+
+/* Can an item end after this word? */
+static bool may_end(int kind)
+{
+    switch (kind) {
+    case T_NAME: case T_NUMBER: case T_STRING: case T_PACK: case T_ANY: case T_PRIME: case T_FN:
+    case T_BAD: case T_OPEN_STRING: case ')': case ']': case '}': case '>':
+        return true;
+    }
+    return false;
+}
+
+/* Does a line that begins with this word go on with the line above? */
+static bool goes_on(int kind)
+{
+    switch (kind) {
+    case T_PIPE: case '+': case '-': case '*': case '/': case '%': case '@': case '^': case '=':
+    case T_EQ: case T_NE: case '<': case '>': case T_LE: case T_GE: case T_AND: case T_OR: case T_ARROW:
+    case T_WHERE: case T_THEN: case T_ELSE: case T_FROM: case ',': case '{': case '}': case ')': case ']': case 0:
+        return true;
+    }
+    return false;
+}
+
+/* Words that begin an item and stand nowhere else: an open ( or [ before them was forgotten. */
+static bool begins_item(int kind)
+{
+    switch (kind) {
+    case T_IMPORT: case T_DIM: case T_HYPER: case T_LAYER: case T_MODEL: case T_TRAIN: case T_PARAM: case T_STATE:
+        return true;
+    }
+    return false;
+}
+
+/* Words that begin a definition and never stand in a body: an open { before them was forgotten. */
+static bool begins_definition(int kind)
+{
+    return kind == T_IMPORT || kind == T_DIM || kind == T_HYPER || kind == T_FN || kind == T_MODEL || kind == T_TRAIN;
+}
+
+typedef struct Reader {
+    Cx *cx;
+    const Source *source;
+    TokenList out;
+    TokenList open; /* the brackets that wait for their end */
+    int braces;
+} Reader;
+
+static Span span_of(const Reader *r, Token t) { return (Span){r->source, t.lo, t.hi}; }
+
+static void put(Reader *r, int kind, uint32_t lo, uint32_t hi)
+{
+    vec_push(r->cx->arena, &r->out, ((Token){kind, lo, hi, r->braces}));
+}
+
+static bool inside_parens(const Reader *r) { return r->open.n && r->open.at[r->open.n - 1].kind != '{'; }
+
+/* Ends every block that is still open, as if its } stood at the end of the line above. */
+static void close_braces(Reader *r, uint32_t at)
+{
+    for (; r->open.n; r->open.n--) {
+        Token open = r->open.at[r->open.n - 1];
+        if (open.kind != '{') continue;
+        Diag *d = diag_error(r->cx->diags, "E0105", span_of(r, open), "this `{` is never closed");
+        diag_primary(d, "the block begins here");
+        if (at < r->source->size) diag_label(d, (Span){r->source, at, at + 1}, "a new definition begins here");
+        diag_help(d, "write `}` where the block ends");
+        r->braces--;
+        put(r, '}', at, at);
+    }
+}
+
+static void track_brackets(Reader *r, Token t)
+{
+    if (t.kind == '(' || t.kind == '[' || t.kind == '{') {
+        vec_push(r->cx->arena, &r->open, t);
+        r->braces += t.kind == '{';
+    } else if (t.kind == '}' && r->open.n) { /* what stood open within was dropped by read_word */
+        r->braces--;
+        r->open.n--;
+    } else if ((t.kind == ')' || t.kind == ']') && inside_parens(r)) {
+        r->open.n--;
+    }
+}
+
+static void bad_word(Reader *r, Token t)
+{
+    const char *text = str_copy_n(r->cx->arena, r->source->text + t.lo, t.hi - t.lo);
+    Diag *d;
+    if (t.kind == T_OPEN_STRING) {
+        d = diag_error(r->cx->diags, "E0103", span_of(r, t), "this text is not closed");
+        diag_primary(d, "a text ends in its own line");
+        diag_help(d, "write `\"` where the text ends");
+        return;
+    }
+    bool shown = (unsigned char)text[0] >= 0x20 && text[0] != 0x7f;
+    d = diag_error(r->cx->diags, "E0102", span_of(r, t), shown ? "`%s` means nothing here"
+                   : "a character that cannot be shown stands here", text);
+    diag_primary(d, "not a character of the language");
+}
+
+static void read_word(Reader *r, Token t, bool crossed, uint32_t line_end)
+{
+    if (crossed && begins_definition(t.kind) && r->braces) close_braces(r, t.lo);
+    if (t.kind == 0 && r->braces) close_braces(r, t.lo);
+    if (t.kind == '}' || (crossed && begins_item(t.kind)))
+        while (inside_parens(r)) r->open.n--;
+    int last = r->out.n ? r->out.at[r->out.n - 1].kind : 0;
+    if (crossed && !inside_parens(r) && may_end(last) && !goes_on(t.kind)) put(r, T_SEP, line_end, line_end + 1);
+    if (t.kind == T_BAD || t.kind == T_OPEN_STRING) bad_word(r, t);
+    put(r, t.kind == T_OPEN_STRING ? T_STRING : t.kind, t.lo, t.hi);
+    track_brackets(r, t);
+    while (t.kind == T_OPEN_STRING && inside_parens(r)) r->open.n--; /* what it swallowed may have closed them */
+}
+
+TokenList tokens_read(Cx *cx, const Source *s)
+{
+    Reader r = {.cx = cx, .source = s};
+    TokenList words = words_scan(cx->arena, s);
+    bool crossed = false;
+    uint32_t line_end = 0;
+    for (int i = 0; i < words.n; i++) {
+        Token t = words.at[i];
+        if (t.kind == TOKEN_LINE_END) {
+            if (!crossed) line_end = t.lo;
+            crossed = true;
+            continue;
+        }
+        read_word(&r, t, crossed, line_end);
+        crossed = false;
+    }
+    return r.out;
+}

@@ -1,0 +1,19 @@
+/* token.h: the words of a file as an array, line ends kept only where they end an item. */
+#ifndef NNC_TOKEN_H
+#define NNC_TOKEN_H
+#include "base/base.h"
+
+typedef struct Token {
+    int kind;
+    uint32_t lo, hi;
+    int braces; /* open { before it */
+} Token;
+typedef VEC(Token) TokenList;
+
+/* ---- lex.l: every word of a text; line ends are words too ---- */
+enum { TOKEN_LINE_END = 10000, TOKEN_BLANK };
+TokenList words_scan(Arena *a, const Source *s);
+
+/* ---- token.c: the words with the newline rule applied; the last has kind 0 ---- */
+TokenList tokens_read(Cx *cx, const Source *s);
+#endif
