@@ -318,8 +318,14 @@ Order order_of_reduce(Type operand, int axis); /* the operand as it is when this
 /* ---- philox.c: counter-based random numbers ---- */
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 uint64_t random_stream(const char *path, int ordinal);
+bool random_by_row(const Graph *g, Type t); /* whether a draw of that type counts its first axis in samples */
 
-/* ---- print.c ---- */
+/* ---- print.c: the flat form ---- */
+/* The dtype of a bare number as an operand: of the result, or, of what compares, of the other operand. DT_NONE: a number
+   has a line of its own there. */
+DType bare_number_dtype(OpCode op, DType result, DType other);
+const char *stage_name(Stage s); /* "built" */
+const char *area_name(Area a);   /* "work" */
 void program_print(const Program *p, Text *to);
 void graph_print(const Graph *g, Text *to);
 
