@@ -1,0 +1,49 @@
+/* What two axes that should be one have against it: the part of a message that every kind of operator shares. */
+#include "ir/op/op.h"
+
+/* A dim's name that meets another size: say what it is and where it was declared. */
+static void explain_symbol(Diag *d, const Dim *dim)
+{
+    const Symbol *s = dim_lone_symbol(dim);
+    if (!s) return;
+    if (s->span.source) diag_label(d, s->span, "`%s` is declared here", s->name);
+    if (s->labels)
+        diag_note(d, "`%s` is the %d places it names, and equal only to itself", s->name, s->nlabels);
+    else if (!s->fixed)
+        diag_note(d, "`%s` may be any size from %lld up, and is equal only to itself", s->name, (long long)s->low);
+}
+
+void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b)
+{
+    const char *p = dim_text(i->arena, a->dim), *q = dim_text(i->arena, b->dim);
+    Verdict same = dim_equal(a->dim, b->dim);
+    infer_origin(i, d, a);
+    infer_origin(i, d, b);
+    if (same == PROVED) {
+        diag_primary(d, "`%s` meets `%s` in axis %d", a->role, b->role, axis + 1);
+        diag_note(d, "two different roles never match, whatever their sizes");
+        diag_help(d, "rename the axis with a pattern, such as `x |> [i] -> [%s = i]`", a->role);
+        return;
+    }
+    diag_primary(d, "axis %d would be both %s and %s", axis + 1, p, q);
+    explain_symbol(d, a->dim);
+    if (b->dim != a->dim) explain_symbol(d, b->dim);
+    if (same == UNDECIDED) diag_help(d, "state it where the dim is declared: `where %s == %s`", p, q);
+}
+
+bool axes_match(const Axis *a, const Axis *b)
+{
+    return (!a->role || !b->role || str_equal(a->role, b->role)) && dim_equal(a->dim, b->dim) == PROVED;
+}
+
+const char *axes_code(const Axis *a, const Axis *b, const char *refuted)
+{
+    return dim_equal(a->dim, b->dim) == UNDECIDED ? "E0212" : refuted;
+}
+
+const Dim *dims_product(Dims *ds, const Dim *const *sizes, const int *at, int n)
+{
+    const Dim *p = dim_const(ds, 1);
+    for (int k = 0; k < n; k++) p = dim_mul(ds, p, sizes[at[k]]);
+    return p;
+}
