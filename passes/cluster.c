@@ -1,0 +1,134 @@
+/* The clusters of a graph: who is with whom, who reads whom. */
+#include "passes/cluster.h"
+
+/* ---- items ---- */
+Item *item_of(const Clusters *c, const Node *n) {
+    n = node_at_level((Node *)n, c->graph->body);
+    return &c->items.at[n->mark];
+}
+
+Cluster *cluster_of(const Clusters *c, const Node *n) {
+    return item_of(c, n)->cluster;
+}
+
+void clusters_number(Clusters *c) {
+    int at = 0;
+    for (Node *n = c->graph->body->first; n; n = n->next)
+        c->items.at[n->mark].at = at++;
+}
+
+/* Does the value have memory of its own that a view may show? */
+static bool value_is_stored(const Clusters *c, const Value *v) {
+    switch (v->def->op) {
+    case OP_CONST: case OP_SIZE: case OP_CLOCK: case OP_HYPER:
+        return false;
+    case OP_INPUT: case OP_TENSOR: case OP_KERNEL:
+        return true;
+    default:
+        break;
+    }
+    OpKind kind = op_info(v->def->op)->kind;
+    bool map = kind == KIND_move || kind == KIND_index || kind == KIND_random || kind == KIND_leaf;
+    return cluster_of(c, v->def)->fixed || !c->lenient || !map || v->uses.n > 1;
+}
+
+static bool node_is_fixed(const Clusters *c, const Node *n) {
+    switch (n->op) {
+    case OP_INPUT: case OP_TENSOR: case OP_CONST: case OP_SIZE: case OP_CLOCK: case OP_HYPER:
+    case OP_KERNEL: case OP_RETURN:
+        return true;
+    case OP_MOVE:
+        return move_is_view(n->attr.move) && value_is_stored(c, n->in[0]);
+    default:
+        return false;
+    }
+}
+
+Item *cluster_add(Clusters *c, Cluster *to, Node *n) {
+    n->mark = (uint32_t)c->items.n;
+    vec_push(c->scratch, &c->items, (Item){.node = n, .cluster = to});
+    vec_push(c->scratch, &to->items, (int)n->mark);
+    return &c->items.at[n->mark];
+}
+
+void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient) {
+    *c = (Clusters){.graph = g, .scratch = scratch, .lenient = lenient};
+    for (Node *n = g->body->first; n; n = n->next) {
+        Cluster *own = NEW(scratch, Cluster);
+        vec_push(scratch, &c->list, own);
+        cluster_add(c, own, n);
+        own->fixed = node_is_fixed(c, n);
+        if (!own->fixed && !cluster_form(c, own, &own->form))
+            UNREACHABLE("an operator that is no kernel by itself");
+    }
+    clusters_number(c);
+}
+
+/* ---- readers ---- */
+bool value_leaves(const Clusters *c, const Value *v) {
+    const Cluster *own = cluster_of(c, v->def);
+    for (int i = 0; i < v->uses.n; i++)
+        if (cluster_of(c, v->uses.at[i].node) != own)
+            return true;
+    return false;
+}
+
+/* Depth first over the readers of a cluster. */
+static bool search(Clusters *c, const Cluster *from, const Cluster *to, bool direct) {
+    for (int i = 0; i < from->items.n; i++) {
+        Node *n = c->items.at[from->items.at[i]].node;
+        for (int k = 0; k < n->nout; k++)
+            for (int u = 0; u < n->out[k].uses.n; u++) {
+                Cluster *reader = cluster_of(c, n->out[k].uses.at[u].node);
+                if (reader == from || reader->seen == c->stamp)
+                    continue;
+                if (reader == to) {
+                    if (direct)
+                        return true;
+                    continue;
+                }
+                reader->seen = c->stamp;
+                if (search(c, reader, to, true))
+                    return true;
+            }
+    }
+    return false;
+}
+
+bool clusters_meet(Clusters *c, const Cluster *from, const Cluster *to) {
+    c->stamp++;
+    return search(c, from, to, false);
+}
+
+/* ---- changes ---- */
+/* By place, by insertion: what is added is short or already in order. */
+void cluster_sort(Clusters *c, Cluster *of) {
+    for (int i = 1; i < of->items.n; i++) {
+        int item = of->items.at[i], k = i;
+        for (; k > 0 && c->items.at[of->items.at[k - 1]].at > c->items.at[item].at; k--)
+            of->items.at[k] = of->items.at[k - 1];
+        of->items.at[k] = item;
+    }
+}
+
+void cluster_take(Clusters *c, Cluster *to, Cluster *from) {
+    for (int i = 0; i < from->items.n; i++) {
+        c->items.at[from->items.at[i]].cluster = to;
+        vec_push(c->scratch, &to->items, from->items.at[i]);
+    }
+    from->items.n = 0;
+    cluster_sort(c, to);
+}
+
+void cluster_drop_dead(Clusters *c, Cluster *of) {
+    for (int i = of->items.n - 1; i >= 0; i--) {
+        Node *n = c->items.at[of->items.at[i]].node;
+        if (n->out[0].uses.n)
+            continue;
+        node_remove(n);
+        c->items.at[of->items.at[i]].node = NULL;
+        for (int k = i; k + 1 < of->items.n; k++)
+            of->items.at[k] = of->items.at[k + 1];
+        of->items.n--;
+    }
+}

@@ -1,0 +1,122 @@
+/* The order of kernels and the barriers between them. A phase ends where a worker needs what another one wrote: kernels
+   follow each other within one only if both are cut along the same first axis and the later reads its own rows alone,
+   or if both are not cut at all and so run on the first worker. */
+#include "passes/plan.h"
+
+/* ---- who waits for whom ---- */
+static bool cut_alike(const Node *a, const Node *b) {
+    const KernelAttr *p = a->attr.kernel, *q = b->attr.kernel;
+    return (p->prefix == 0) == (q->prefix == 0) && (p->prefix == 0 || p->dims[0] == q->dims[0]);
+}
+
+bool schedule_needs_barrier(const Schedule *s, int writer, int reader, const Value *x) {
+    const Kernel *w = &s->kernels.at[writer], *r = &s->kernels.at[reader];
+    if (!cut_alike(w->node, r->node))
+        return true;
+    bool whole = w->node->attr.kernel->prefix == 0;
+    return !whole && !(r->rows[x->id] == READ_ALIGNED && view_keeps_rows(x));
+}
+
+void schedule_wait(Schedule *s, int kernel, int earlier, bool barrier) {
+    vec_push(s->scratch, &s->kernels.at[kernel].waits, (Wait){earlier, barrier});
+}
+
+int schedule_add(Schedule *s, Node *kernel) {
+    int index = s->kernels.n, nreads;
+    Value **reads;
+    kernel->mark = (uint32_t)index;
+    vec_push(s->scratch, &s->kernels, (Kernel){.node = kernel, .order = -1});
+    s->kernels.at[index].rows = kernel_reads_rows(kernel, s->scratch);
+    block_reads(kernel->region, s->scratch, &reads, &nreads);
+    for (int i = 0; i < nreads; i++) {
+        const Node *from = value_root(reads[i])->def;
+        if (from->op == OP_KERNEL)
+            schedule_wait(s, index, (int)from->mark, schedule_needs_barrier(s, (int)from->mark, index, reads[i]));
+    }
+    return index;
+}
+
+void schedule_init(Schedule *s, Graph *g, Arena *scratch) {
+    *s = (Schedule){.graph = g, .scratch = scratch};
+    for (Node *n = g->body->first; n; n = n->next)
+        if (n->op == OP_KERNEL)
+            schedule_add(s, n);
+}
+
+static bool search(const Schedule *s, int kernel, int earlier, bool *seen) {
+    if (kernel == earlier)
+        return true;
+    if (seen[kernel])
+        return false;
+    seen[kernel] = true;
+    const Kernel *k = &s->kernels.at[kernel];
+    for (int i = 0; i < k->waits.n; i++)
+        if (search(s, k->waits.at[i].kernel, earlier, seen))
+            return true;
+    return false;
+}
+
+bool schedule_follows(const Schedule *s, int kernel, int earlier) {
+    return search(s, kernel, earlier, NEW_ARRAY(s->scratch, bool, s->kernels.n));
+}
+
+/* ---- phases ---- */
+static void find_phase(Schedule *s, int kernel, int *count) {
+    Kernel *k = &s->kernels.at[kernel];
+    if (k->order >= 0)
+        return;
+    int phase = 0;
+    for (int i = 0; i < k->waits.n; i++) {
+        Wait w = k->waits.at[i];
+        find_phase(s, w.kernel, count);
+        int after = s->kernels.at[w.kernel].node->attr.kernel->phase + w.barrier;
+        phase = after > phase ? after : phase;
+    }
+    k->node->attr.kernel->phase = phase;
+    k->order = (*count)++;
+}
+
+static bool runs_before(const Kernel *a, const Kernel *b) {
+    int p = a->node->attr.kernel->phase, q = b->node->attr.kernel->phase;
+    return p != q ? p < q : a->order < b->order;
+}
+
+/* ---- the list ---- */
+/* Puts a node at the end of the body, the views of its results behind it. */
+static void place_node(Node *n, Node *end) {
+    node_move_before(n, end);
+    for (int i = 0; i < n->nout; i++)
+        for (int u = 0; u < n->out[i].uses.n; u++) {
+            Node *reader = n->out[i].uses.at[u].node;
+            if (reader->parent == end->parent && reader->op == OP_MOVE)
+                place_node(reader, end);
+        }
+}
+
+/* Leaves first, then kernels as they run. */
+static void place_nodes(const Schedule *s, const int *by_time) {
+    Block *body = s->graph->body;
+    Node *end = body->last;
+    VEC(Node *) leaves = {0};
+    for (Node *n = body->first; n; n = n->next)
+        if (op_info(n->op)->kind == KIND_leaf)
+            vec_push(s->scratch, &leaves, n);
+    for (int i = 0; i < leaves.n; i++)
+        place_node(leaves.at[i], end);
+    for (int i = 0; i < s->kernels.n; i++)
+        place_node(s->kernels.at[by_time[i]].node, end);
+}
+
+void schedule_order(Schedule *s) {
+    int n = s->kernels.n, count = 0, *by_time = NEW_ARRAY(s->scratch, int, n);
+    s->graph->phases = 0;
+    for (int i = 0; i < n; i++) {
+        find_phase(s, i, &count);
+        int phase = s->kernels.at[i].node->attr.kernel->phase, k = i;
+        for (; k > 0 && runs_before(&s->kernels.at[i], &s->kernels.at[by_time[k - 1]]); k--)
+            by_time[k] = by_time[k - 1];
+        by_time[k] = i;
+        s->graph->phases = phase + 1 > s->graph->phases ? phase + 1 : s->graph->phases;
+    }
+    place_nodes(s, by_time);
+}
