@@ -1,0 +1,28 @@
+/* call.c: functions kept whole, opened where they stand or copied to where their result is wanted. */
+#include "passes/pass.h"
+
+void call_open(Node *call)
+{
+    Node *end = call->region->last;
+    while (call->region->first != end)
+        node_move_before(call->region->first, call);
+    for (int i = 0; i < call->nout; i++) {
+        if (!end->in[i]->name)
+            end->in[i]->name = call->out[i].name;
+        value_replace(&call->out[i], end->in[i]);
+    }
+    node_remove(call);
+}
+
+Value *call_copy(Value *result, Build *b, Arena *scratch)
+{
+    const Node *call = result->def, *end = call->region->last;
+    Value **map = NEW_ARRAY(scratch, Value *, b->block->graph->nvalues);
+    for (const Node *n = call->region->first; n != end; n = n->next) {
+        Node *copy = node_clone(n, b->block, map);
+        if (b->before)
+            node_move_before(copy, b->before);
+    }
+    Value *returned = end->in[result->index];
+    return map[returned->id] ? map[returned->id] : returned;
+}

@@ -1,0 +1,24 @@
+/* simplify.c: an equal graph with less in it. Every rewrite gives the same bits but the stable ones, which replace
+   formulas that lose digits by formulas that do not. */
+#include "passes/pass.h"
+
+/* Each rewrite leaves fewer or cheaper nodes, so this ends; the limit is for a rule that breaks that promise. */
+enum { MAX_ROUNDS = 64 };
+
+bool pass_simplify(Graph *g, Arena *scratch)
+{
+    long total = 0;
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        long folded = fold_constants(g), algebra = rewrite_algebra(g), stable = rewrite_stable(g, scratch);
+        long dead = remove_dead(g), shared = share_values(g, scratch);
+        pass_count("fold", folded);
+        pass_count("algebra", algebra);
+        pass_count("dce", dead);
+        pass_count("cse", shared);
+        total += folded + algebra + stable + dead + shared;
+        if (folded + algebra + stable + dead + shared == 0)
+            break;
+    }
+    pass_count("simplify", total);
+    return total > 0;
+}
