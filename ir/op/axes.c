@@ -31,6 +31,25 @@ void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b)
     if (same == UNDECIDED) diag_help(d, "state it where the dim is declared: `where %s == %s`", p, q);
 }
 
+const char *axis_text(Infer *i, const Axis *a)
+{
+    const char *size = dim_text(i->arena, a->dim);
+    return a->role ? str_format(i->arena, "%s = %s", a->role, size) : size;
+}
+
+void infer_fix(Infer *i, Diag *d, const Value *keep, const Value *change, int axis, const Dim *size)
+{
+    const Origin *o = change->type.axes[axis].origin;
+    if (!keep->name || !change->name || !o || o->previous || !o->span.source || o->span.source->builtin) return;
+    Type t = type_make(i->arena, change->type.dtype, change->type.rank, change->type.axes);
+    Axis *axes = arena_copy(i->arena, t.axes, sizeof *axes * (size_t)t.rank);
+    axes[axis].dim = size;
+    t.axes = axes;
+    t.range = change->type.range;
+    diag_help(d, "for `%s` as it is, write `%s` for `%s` (line %d)", keep->name, type_text(i->arena, t), change->name,
+              source_line(o->span.source, o->span.lo));
+}
+
 bool axes_match(const Axis *a, const Axis *b)
 {
     return (!a->role || !b->role || str_equal(a->role, b->role)) && dim_equal(a->dim, b->dim) == PROVED;

@@ -62,15 +62,18 @@ static bool check_label(Infer *i, int label)
     Bearer r = label_bearer(n, label);
     if (!r.a || !r.b || axes_match(r.a, r.b)) return true;
     const Value *a = n->in[0], *b = n->in[1];
-    const char *p = dim_text(i->arena, r.a->dim), *q = dim_text(i->arena, r.b->dim);
+    const char *p = axis_text(i, r.a), *q = axis_text(i, r.b);
     const char *code = axes_code(r.a, r.b, label_is_summed(c, label) ? "E0201" : "E0203");
     Diag *d = infer_error(i, code, "axis %d of `%s` is %s, but axis %d of `%s` is %s", r.axis_a + 1, value_text(a), p,
                           r.axis_b + 1, value_text(b), q);
     infer_mismatch(i, d, r.axis_a, r.a, r.b);
-    diag_primary(d, label_is_summed(c, label) ? "the size to sum over would be both %s and %s"
-                                              : "one axis would be both %s and %s", p, q);
+    if (r.a->dim != r.b->dim && label_is_summed(c, label))
+        diag_primary(d, "the size to sum over would be both %s and %s", p, q);
     diag_note(d, "`%s`: %s\n`%s`: %s", value_text(a), type_text(i->arena, a->type), value_text(b),
               type_text(i->arena, b->type));
+    if (dim_equal(r.a->dim, r.b->dim) == PROVED) return false;
+    infer_fix(i, d, a, b, r.axis_b, r.a->dim);
+    infer_fix(i, d, b, a, r.axis_a, r.b->dim);
     return false;
 }
 

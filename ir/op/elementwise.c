@@ -30,12 +30,13 @@ static bool dtype_taken(Takes takes, DType t)
 static bool check_taken(Infer *i, int slot, Takes takes)
 {
     static const char *const wanted[] = {"anything", "numbers", "floats", "truth values"};
+    static const char *const single[] = {"such thing", "number", "float", "truth value"};
     const Value *v = i->node->in[slot];
     if (dtype_taken(takes, v->type.dtype)) return true;
     const char *op = op_info(i->node->op)->text;
     Diag *d = infer_error(i, "E0303", "`%s` takes %s, but `%s` is %s", op, wanted[takes], value_text(v),
                           type_text(i->arena, v->type));
-    diag_primary(d, "%s is no %s", dtype_name(v->type.dtype), takes == TAKES_BOOL ? "bool" : "such number");
+    diag_primary(d, "%s is no %s", dtype_name(v->type.dtype), single[takes]);
     if (takes == TAKES_FLOAT && dtype_is_int(v->type.dtype)) {
         if (i->node->op == OP_FLOOR || i->node->op == OP_CEIL || i->node->op == OP_ROUND)
             diag_help(d, "leave `%s` out: these numbers are whole already", op);
@@ -85,7 +86,7 @@ static Diag *shape_error(Infer *i, const char *code, const Value *a, const Value
 static bool rank_error(Infer *i, const Value *a, const Value *b)
 {
     Diag *d = shape_error(i, "E0202", a, b);
-    diag_primary(d, "%d %s and %d", a->type.rank, a->type.rank == 1 ? "axis meets" : "axes meet", b->type.rank);
+    diag_primary(d, "%d %s %d", a->type.rank, a->type.rank == 1 ? "axis meets" : "axes meet", b->type.rank);
     const Type *longer = a->type.rank > b->type.rank ? &a->type : &b->type;
     const Type *shorter = a->type.rank > b->type.rank ? &b->type : &a->type;
     infer_origin(i, d, &longer->axes[0]);
@@ -93,6 +94,12 @@ static bool rank_error(Infer *i, const Value *a, const Value *b)
     diag_note(d, "a single number meets any shape; everything else keeps its own");
     diag_help(d, "repeat the smaller one along what it lacks with a pattern, such as `b |> [i] -> [N, i]`");
     return false;
+}
+
+static bool is_one(const Dim *d)
+{
+    int64_t v;
+    return dim_is_const(d, &v) && v == 1;
 }
 
 /* Whether axis k of two operands is the same axis; if so *out has the role of either. */
@@ -105,8 +112,11 @@ static bool merge_axis(Infer *i, const Value *a, const Value *b, int k, Axis *ou
     if (axes_match(p, q)) return true;
     Diag *d = shape_error(i, axes_code(p, q, "E0203"), a, b);
     infer_mismatch(i, d, k, p, q);
-    if (dim_equal(p->dim, q->dim) == REFUTED)
+    if (is_one(p->dim) || is_one(q->dim))
         diag_note(d, "a size 1 never stretches; only a single number meets any shape");
+    if (dim_equal(p->dim, q->dim) == PROVED) return false;
+    infer_fix(i, d, a, b, k, p->dim);
+    infer_fix(i, d, b, a, k, q->dim);
     return false;
 }
 

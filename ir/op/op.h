@@ -36,6 +36,9 @@ bool infer_result_type(Infer *i, int index, Type t);
 bool axes_match(const Axis *a, const Axis *b);
 const char *axes_code(const Axis *a, const Axis *b, const char *refuted);
 void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b);
+const char *axis_text(Infer *i, const Axis *a); /* "10", "ch = 10" */
+/* A help where both values have names and the axis was written, not computed: the type that would do for `change`. */
+void infer_fix(Infer *i, Diag *d, const Value *keep, const Value *change, int axis, const Dim *size);
 const Dim *dims_product(Dims *ds, const Dim *const *sizes, const int *at, int n); /* of sizes[at[0..n-1]] */
 /* A node as it stands, with no types yet (ir/graph.c). */
 Node *node_make(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site);
