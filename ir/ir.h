@@ -105,6 +105,8 @@ enum {
 typedef struct OpInfo { const char *name, *text; int nin; OpKind kind; int flags; const char *formula; } OpInfo;
 const OpInfo *op_info(OpCode op);
 int op_named(const char *text, int nin); /* by its text, -1 if there is none; nin -1: any */
+/* An elementwise operator on single numbers, rounded as at run time; `last` is the dtype of the last operand. */
+double op_value(OpCode op, DType last, DType result, const double *x);
 
 /* ---- graph.c ---- */
 typedef struct Value Value;
@@ -118,7 +120,7 @@ typedef struct Site {
     Span span;
     const char *path;            /* instance path: "digits.dense1" */
     const struct Site *applied;  /* the application this was expanded for, or NULL */
-    const char *note;            /* read from a flat form: what stood there instead of span and path */
+    const char *note;            /* read from a flat form: what stood there; "" for nothing */
 } Site;
 
 /* Where a planned value lives. */
@@ -324,6 +326,7 @@ bool random_by_row(const Graph *g, Type t); /* whether a draw of that type count
 /* The dtype of a bare number as an operand: of the result, or, of what compares, of the other operand. DT_NONE: a number
    has a line of its own there. */
 DType bare_number_dtype(OpCode op, DType result, DType other);
+bool name_is_temporary(const char *name); /* t1, t2, ...: values without a name are called so */
 const char *stage_name(Stage s); /* "built" */
 const char *area_name(Area a);   /* "work" */
 void program_print(const Program *p, Text *to);

@@ -67,8 +67,7 @@ static bool has_line(const Value *v)
 
 /* ---- names ---- */
 
-/* t1, t2, ... are for values without a name. */
-static bool is_temporary(const char *name)
+bool name_is_temporary(const char *name)
 {
     if (*name++ != 't' || !*name) return false;
     while (isdigit((unsigned char)*name)) name++;
@@ -101,7 +100,7 @@ static void names_give_block(Printer *p, const Block *b, Map *taken, int *tempor
         for (int i = 0; i < n->nout; i++) {
             const Value *v = &n->out[i];
             if (!has_line(v)) continue;
-            bool own = v->name && is_word(v->name) && !is_temporary(v->name) && !map_has(taken, v->name);
+            bool own = v->name && is_word(v->name) && !name_is_temporary(v->name) && !map_has(taken, v->name);
             if (own) map_set(taken, v->name, taken);
             else ++*temporaries;
             p->names[v->id] = own ? v->name : str_format(p->arena, "t%d", *temporaries);

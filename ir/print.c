@@ -34,7 +34,7 @@ static void text_quote(Text *to, const char *s)
 /* Where it came from: `: "file.nn:5:8 digits.dense1"`. */
 static void site_print(const Printer *p, const Site *s)
 {
-    if (!s || (!s->note && !s->span.source)) return;
+    if (!s || (s->note ? !*s->note : !s->span.source)) return;
     const char *note = s->note;
     if (!note) {
         int line = source_line(s->span.source, s->span.lo), column = source_column(s->span.source, s->span.lo);
