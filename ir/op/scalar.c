@@ -25,55 +25,6 @@ Num scalar_MOD(const Num *x, const Scalar *s)
     return num_sub(s->out, x[0], num_mul(s->out, x[1], q));
 }
 
-/* ---- powers ---- */
-/* x^n for a written whole exponent: binary powering from the exponent's top bit down, each product rounded, then one
-   division for a negative n. Code generation emits these very products, so that x^2 is x*x to the bit. */
-static Num power_whole(const Num x, int n, const Scalar *s)
-{
-    int m = n < 0 ? -n : n, bit = 1;
-    if (m == 0) return num_exact(1);
-    while (bit * 2 <= m) bit *= 2;
-    Num y = x;
-    for (bit /= 2; bit > 0; bit /= 2) {
-        y = num_mul(s->out, y, y);
-        if (m & bit) y = num_mul(s->out, y, x);
-    }
-    return n < 0 ? num_div(s->out, num_exact(1), y) : y;
-}
-
-static double power_slope(double x, double e) { return e == 0 ? 0 : e * pow(x, e - 1); }
-
-/* e^(b ln a), so NaN for a < 0. The error of the product in the exponent is the relative error of the power. */
-static Num power_any(Num a, Num b, const Scalar *s)
-{
-    double product = b.value * log(a.value);
-    double y = a.value > 0 ? pow(a.value, b.value) : exp(product);
-    double tangent = num_slope(power_slope(a.value, b.value), a.tangent) + num_slope(y * log(a.value), b.tangent);
-    Num r = num_result(s->out, y, tangent, 0);
-    if (a.bound == 0 && b.bound == 0 && (a.value <= 0 || isnan(y))) return r;
-    double room = a.value - a.bound;
-    double shift = room > 0 ? num_slope(fabs(b.value) / room, a.bound) +
-                                  num_slope(fabs(log(a.value)) + a.bound / room, b.bound) : INFINITY;
-    double relative = expm1(shift + (4 + 2 * fabs(product)) * dtype_ulp(s->out, 1));
-    double spread = fabs(y) * relative + dtype_smallest(s->out);
-    return num_result(s->out, y, tangent, isnan(spread) ? INFINITY : spread);
-}
-
-/* A written exponent: whole up to 64 by products, 1/2 by the square root. Everything else by logarithm. */
-Num scalar_POW(const Num *x, const Scalar *s)
-{
-    double e = x[1].value;
-    if (s->fixed && x[1].bound == 0) {
-        if (e == floor(e) && fabs(e) <= 64) { /* always so for whole numbers */
-            Num y = power_whole(x[0], (int)e, s);
-            y.tangent = num_slope(power_slope(x[0].value, e), x[0].tangent);
-            return y;
-        }
-        if (e == 0.5) return scalar_SQRT(x, s);
-    }
-    return power_any(x[0], x[1], s);
-}
-
 /* ---- choices ---- */
 Num scalar_MIN2(const Num *x, const Scalar *s)
 {
@@ -188,6 +139,56 @@ static Num wave(RealFn *f, double slope, const Num *x, const Scalar *s)
 
 Num scalar_SIN(const Num *x, const Scalar *s) { return wave(sin, cos(x->value), x, s); }
 Num scalar_COS(const Num *x, const Scalar *s) { return wave(cos, -sin(x->value), x, s); }
+
+/* ---- powers ---- */
+/* x^n for a written whole exponent: binary powering from the exponent's top bit down, each product rounded, then one
+   division for a negative n. Code generation emits these very products, so that x^2 is x*x to the bit. */
+static Num power_whole(Num x, int n, const Scalar *s)
+{
+    int m = n < 0 ? -n : n, bit = 1;
+    if (m == 0) return num_exact(1);
+    while (bit * 2 <= m) bit *= 2;
+    Num y = x;
+    for (bit /= 2; bit > 0; bit /= 2) {
+        y = num_mul(s->out, y, y);
+        if (m & bit) y = num_mul(s->out, y, x);
+    }
+    return n < 0 ? num_div(s->out, num_exact(1), y) : y;
+}
+
+static double power_slope(double x, double e) { return e == 0 ? 0 : e * pow(x, e - 1); }
+
+/* a^b as C's pow has it at the ends. |a|^b is e^(b ln|a|): what that exponent is off, the power is off relatively. */
+static Num power_any(Num a, Num b, const Scalar *s)
+{
+    double y = pow(a.value, b.value), spread = 0;
+    if (a.bound != 0 || b.bound != 0) {
+        double room = fabs(a.value) - a.bound;
+        double shift = num_slope(fabs(b.value) + b.bound, a.bound) / room;
+        shift += num_slope(fabs(log(fabs(a.value))), b.bound);
+        bool smooth = room > 0 && (a.value > 0 || b.bound == 0);
+        spread = smooth ? fabs(y) * expm1(shift) : INFINITY;
+        if (isnan(spread)) spread = INFINITY;
+    }
+    Num x = {0, 1, a.bound + b.bound};
+    double tangent = num_slope(power_slope(a.value, b.value), a.tangent) + num_slope(y * log(a.value), b.tangent);
+    return near_result(&x, s, y, tangent, spread);
+}
+
+/* A written exponent: whole up to 64 by products, 1/2 by the square root. Everything else by logarithm. */
+Num scalar_POW(const Num *x, const Scalar *s)
+{
+    double e = x[1].value;
+    if (s->fixed && x[1].bound == 0) {
+        if (e == floor(e) && fabs(e) <= 64) { /* always so for whole numbers */
+            Num y = power_whole(x[0], (int)e, s);
+            y.tangent = num_slope(power_slope(x[0].value, e), x[0].tangent);
+            return y;
+        }
+        if (e == 0.5) return scalar_SQRT(x, s);
+    }
+    return power_any(x[0], x[1], s);
+}
 
 /* ---- comparisons and truth: 0 or 1, in doubt (bound 1) where the operands' intervals allow both ---- */
 static Num truth(bool y, bool doubt) { return (Num){y, 0, doubt ? 1 : 0}; }
