@@ -52,8 +52,11 @@ void infer_origin(Infer *i, Diag *d, const Axis *axis)
         text_add(&trail, "%sline %d: %s", steps > 1 ? "\n" : "", source_line(o->span.source, o->span.lo), o->text);
     }
     if (!first) return;
-    diag_label(d, first->span, "%s comes from here", dim_text(i->arena, first == axis->origin ? axis->dim : axis->dim));
-    if (steps) diag_note(d, "on its way to %s:\n%s", dim_text(i->arena, axis->dim), text_done(&trail));
+    const char *size = dim_text(i->arena, axis->dim);
+    if (first == axis->origin) diag_label(d, first->span, "%s comes from here", size);
+    else if (first->text) diag_label(d, first->span, "%s is made from `%s`", size, first->text);
+    else diag_label(d, first->span, "%s is made from this", size);
+    if (steps) diag_note(d, "on its way to %s:\n%s", size, text_done(&trail));
 }
 
 Axis infer_axis(Infer *i, const Dim *dim, const char *role, const char *arithmetic, const Axis *from)
