@@ -1,0 +1,18 @@
+/* target.h: what an architecture's file tells the table of levels. */
+#ifndef NNC_CODEGEN_TARGET_H
+#define NNC_CODEGEN_TARGET_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One bit a feature that the runtime asks the CPU for; a compiled model carries those it needs, so the numbers are part
+   of the binary interface (NNRT_CPU_ in the runtime's header). */
+enum {
+    CPU_AVX = 1, CPU_AVX2 = 2, CPU_FMA = 4, CPU_BMI1 = 8, CPU_BMI2 = 16, CPU_F16C = 32, CPU_LZCNT = 64,
+    CPU_MOVBE = 128, CPU_AVX512F = 256, CPU_AVX512CD = 512, CPU_AVX512BW = 1024, CPU_AVX512DQ = 2048,
+    CPU_AVX512VL = 4096, CPU_OS_AVX = 8192, CPU_OS_AVX512 = 16384,
+    CPU_V3 = CPU_AVX | CPU_AVX2 | CPU_FMA | CPU_BMI1 | CPU_BMI2 | CPU_F16C | CPU_LZCNT | CPU_MOVBE | CPU_OS_AVX,
+    CPU_V4 = CPU_V3 | CPU_AVX512F | CPU_AVX512CD | CPU_AVX512BW | CPU_AVX512DQ | CPU_AVX512VL | CPU_OS_AVX512,
+};
+/* The bits that this machine has; *out_family says whether it is an x86-64 at all. target/x86_64.c */
+uint64_t x86_64_features(bool *out_family);
+#endif
