@@ -280,6 +280,7 @@ struct Program {
     DType real;                 /* what `real` is where no input settles it */
     VEC(Symbol *) symbols;
     VEC(Tensor) tensors;
+    Map *tensor_paths;          /* path to its place in tensors, from 1 */
     VEC(Hyper) hypers;
     VEC(Graph *) models;
     VEC(TrainInfo) trains;

@@ -11,20 +11,20 @@ Program *program_new(Cx *cx, const char *name, const char *file)
     p->name = name;
     p->file = file;
     p->real = DT_F32;
+    p->tensor_paths = map_new(cx->arena);
     return p;
 }
 
 int program_add_tensor(Program *p, Tensor t)
 {
     vec_push(p->arena, &p->tensors, t);
+    map_set(p->tensor_paths, t.path, (void *)(intptr_t)p->tensors.n);
     return p->tensors.n - 1;
 }
 
 int program_find_tensor(const Program *p, const char *path)
 {
-    for (int i = 0; i < p->tensors.n; i++)
-        if (str_equal(p->tensors.at[i].path, path)) return i;
-    return -1;
+    return (int)(intptr_t)map_get(p->tensor_paths, path) - 1;
 }
 
 /* The tensors of one role one after the other from `offset`; the end of the last. */

@@ -1,7 +1,6 @@
 /* The invariants of every graph: links, use lists, order, types, results. A message from here is a fault of the
    compiler, or of a flat file that was written by hand. */
 #include "ir/verify.h"
-#include "ir/op/op.h"
 
 bool verify_fail(Verifier *v, const Node *n, const char *fmt, ...)
 {

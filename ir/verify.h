@@ -1,7 +1,7 @@
 /* verify.h: what the parts of the verifier share. */
 #ifndef NNC_IR_VERIFY_H
 #define NNC_IR_VERIFY_H
-#include "ir/ir.h"
+#include "ir/op/op.h"
 
 typedef struct Verifier {
     const Graph *graph;
