@@ -1,0 +1,130 @@
+/* bench.c: compiled models against plain C, interleaved in one run: the median of paired ratios, with p10 and p90.
+   usage: bench RESULTS.json */
+#define _POSIX_C_SOURCE 200809L
+#include "digits.h"
+#include "plain.h"
+#include "rings.h"
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROUNDS = 41, MAX_BATCH = 256 };
+static _Alignas(64) unsigned char params[1 << 17], opt[1 << 16], work[1 << 23];
+static _Alignas(64) float points[MAX_BATCH * 2], inside[MAX_BATCH], out[MAX_BATCH * 10];
+static unsigned char images[MAX_BATCH * 784];
+static int32_t labels[MAX_BATCH];
+static RingsNet rings_net, rings_m, rings_v;
+static DigitsNet digits_net;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static nnrt_step clock_of(long i)
+{
+    nnrt_step s = {.size = sizeof s, .seed = 1, .step = (uint64_t)i % 1000 + 1, .epoch = 1, .weight = 1};
+    return s;
+}
+
+static void check(int status)
+{
+    if (!status) return;
+    fprintf(stderr, "bench: a model refused a call: status %d\n", status);
+    exit(1);
+}
+
+static void rings_predict_ours(int n, long i) { (void)i; check(rings_predict(params, n, points, out, work)); }
+static void rings_predict_plain(int n, long i) { (void)i; plain_rings_predict(&rings_net, n, points, out); }
+static void rings_step_ours(int n, long i)
+{
+    nnrt_step s = clock_of(i);
+    double totals[8] = {0};
+    check(rings_step(params, opt, n, points, inside, &s, NULL, totals, work));
+}
+static void rings_step_plain(int n, long i) { plain_rings_step(&rings_net, &rings_m, &rings_v, n, points, inside, (int)(i % 1000) + 1); }
+static void digits_predict_ours(int n, long i) { (void)i; check(digits_predict(params, n, images, out, work)); }
+static void digits_predict_plain(int n, long i) { (void)i; plain_digits_predict(&digits_net, n, images, out); }
+static void digits_step_ours(int n, long i)
+{
+    nnrt_step s = clock_of(i);
+    double totals[8] = {0};
+    check(digits_step(params, opt, n, images, labels, &s, NULL, totals, work));
+}
+static void digits_step_plain(int n, long i) { (void)i; plain_digits_step(&digits_net, n, images, labels, 0.01f); }
+
+static const struct Work {
+    const char *name;
+    int n;
+    void (*ours)(int, long), (*plain)(int, long);
+    int rings;
+} works[] = {
+    {"rings predict", 1, rings_predict_ours, rings_predict_plain, 1},    {"rings predict", 32, rings_predict_ours, rings_predict_plain, 1},
+    {"rings train", 1, rings_step_ours, rings_step_plain, 1},            {"rings train", 32, rings_step_ours, rings_step_plain, 1},
+    {"digits predict", 1, digits_predict_ours, digits_predict_plain, 0}, {"digits predict", 32, digits_predict_ours, digits_predict_plain, 0},
+    {"digits predict", 256, digits_predict_ours, digits_predict_plain, 0}, {"digits train", 10, digits_step_ours, digits_step_plain, 0},
+    {"digits train", 32, digits_step_ours, digits_step_plain, 0},        {"digits train", 256, digits_step_ours, digits_step_plain, 0},
+};
+
+static double time_of(void (*call)(int, long), int n, long repeats)
+{
+    double start = now();
+    for (long i = 0; i < repeats; i++) call(n, i);
+    return (now() - start) / (double)repeats;
+}
+
+static int by_value(const void *a, const void *b) { double x = *(const double *)a, y = *(const double *)b; return (x > y) - (x < y); }
+
+static void prepare(const struct Work *w)
+{
+    memset(opt, 0, sizeof opt);
+    for (int i = 0; i < MAX_BATCH; i++) {
+        points[2 * i] = (float)(i % 17) / 8 - 1;
+        points[2 * i + 1] = (float)(i % 13) / 6 - 1;
+        inside[i] = (float)(i & 1);
+        labels[i] = i % 10;
+    }
+    for (size_t i = 0; i < sizeof images; i++) images[i] = (unsigned char)(i * 7 % 256 & (i / 28 % 3 ? 255 : 0));
+    check(w->rings ? rings_init(params, opt, 1, NULL) : digits_init(params, opt, 1, NULL));
+    float *p = w->rings ? rings_net.w1[0] : digits_net.w1[0];
+    size_t count = (w->rings ? sizeof rings_net : sizeof digits_net) / sizeof(float);
+    for (size_t i = 0; i < count; i++) p[i] = (float)((i * 2654435761u >> 8) % 1000) / 2500 - 0.2f;
+    memset(&rings_m, 0, sizeof rings_m);
+    memset(&rings_v, 0, sizeof rings_v);
+}
+
+static void measure(const struct Work *w, FILE *json, int last)
+{
+    double ours[ROUNDS], plain[ROUNDS], ratio[ROUNDS];
+    prepare(w);
+    long repeats = 1 + (long)(2e6 / (time_of(w->plain, w->n, 20) + 1));
+    for (int r = 0; r < ROUNDS; r++) {
+        ours[r] = time_of(w->ours, w->n, repeats);
+        plain[r] = time_of(w->plain, w->n, repeats);
+        ratio[r] = plain[r] / ours[r];
+    }
+    qsort(ours, ROUNDS, sizeof *ours, by_value);
+    qsort(plain, ROUNDS, sizeof *plain, by_value);
+    qsort(ratio, ROUNDS, sizeof *ratio, by_value);
+    printf("%-16s %5d %12.1f %12.1f %10.2f %7.2f %7.2f\n", w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2],
+           ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10]);
+    fprintf(json, "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, \"p10\": %.3f, \"p90\": %.3f}%s\n",
+            w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10],
+            last ? "" : ",");
+}
+
+int main(int argc, char **argv)
+{
+    FILE *json = fopen(argc > 1 ? argv[1] : "bench.json", "w");
+    if (!json) return perror("bench"), 66;
+    printf("%-16s %5s %12s %12s %10s %7s %7s\n", "work", "batch", "nnc ns", "plain C ns", "times", "p10", "p90");
+    fprintf(json, "[\n");
+    size_t count = sizeof works / sizeof *works;
+    for (size_t i = 0; i < count; i++) measure(&works[i], json, i + 1 == count);
+    fprintf(json, "]\n");
+    return fclose(json) != 0;
+}
