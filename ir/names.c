@@ -46,7 +46,7 @@ static bool is_bare_result(const Value *v, const Node *n, int slot)
 
 static bool is_bare_constant(const Value *v)
 {
-    if (!value_is_const(v, NULL)) return false;
+    if (!value_is_const(v, NULL) || !v->uses.n) return false;
     for (int i = 0; i < v->uses.n; i++) {
         Use u = v->uses.at[i];
         bool bare = u.node->op == OP_RETURN ? is_bare_result(v, u.node, u.slot) : is_bare_operand(v, u.node, u.slot);
