@@ -5,8 +5,8 @@
 enum { ALIGNMENT = 64 };
 static const int64_t trial_sizes[] = {1, 2, 3, 7, 17, 64, 1000};
 
-/* A kernel's result in the workspace. */
-typedef struct Life { const Value *value; int from, to; } Life;
+/* A kernel's result in the workspace: the phases in which it lives, the places of the kernels that write and last read it. */
+typedef struct Life { const Value *value; int from, to, first, last; } Life;
 typedef VEC(Life) Lives;
 
 /* ---- places ---- */
@@ -93,27 +93,50 @@ static void verify_phase(Verifier *v, const Node *k, const Node *before)
 
 /* ---- the workspace ---- */
 
-static int last_phase(const Graph *g, const Value *x)
+static int place_of(const Graph *g, const Node *kernel)
 {
-    int last = 0;
+    int place = 0;
+    for (const Node *n = g->body->first; n != kernel; n = n->next) place += n->op == OP_KERNEL;
+    return place;
+}
+
+static void follow_readers(const Graph *g, const Value *x, Life *l)
+{
     for (int i = 0; i < x->uses.n; i++) {
         const Node *n = node_at_level(x->uses.at[i].node, g->body);
-        int phase = n->op == OP_MOVE ? last_phase(g, &n->out[0]) : n->op == OP_KERNEL ? n->attr.kernel->phase : g->phases;
-        last = phase > last ? phase : last;
+        if (n->op == OP_MOVE) {
+            follow_readers(g, &n->out[0], l);
+            continue;
+        }
+        int phase = n->op == OP_KERNEL ? n->attr.kernel->phase : g->phases, place = place_of(g, n);
+        l->to = phase > l->to ? phase : l->to;
+        l->last = place > l->last ? place : l->last;
     }
-    return last;
 }
 
 static Lives lives_of(Verifier *v)
 {
     Lives lives = {0};
-    for (const Node *n = v->graph->body->first; n; n = n->next)
+    int place = 0;
+    for (const Node *n = v->graph->body->first; n; place += n->op == OP_KERNEL, n = n->next)
         for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++) {
-            Life l = {&n->out[i], n->attr.kernel->phase, last_phase(v->graph, &n->out[i])};
-            l.to = l.to < l.from ? l.from : l.to;
+            int phase = n->attr.kernel->phase;
+            Life l = {&n->out[i], phase, phase, place, place};
+            follow_readers(v->graph, l.value, &l);
             if (l.value->place.area == AREA_WORK) vec_push(v->scratch, &lives, l);
         }
     return lives;
+}
+
+/* Within a phase a value may follow another in its place where both are cut into the same rows of the same bytes. */
+static bool rows_follow(const Life *a, const Life *b)
+{
+    const KernelAttr *p = a->value->def->attr.kernel, *q = b->value->def->attr.kernel;
+    if (a->last >= b->first && b->last >= a->first) return false;
+    if (p->prefix == 0 || q->prefix == 0) return p->prefix == q->prefix;
+    return p->dims[0] == q->dims[0] && a->value->place.offset == b->value->place.offset &&
+           dtype_bytes(a->value->type.dtype) == dtype_bytes(b->value->type.dtype) &&
+           type_same_shape(a->value->type, b->value->type);
 }
 
 static void verify_workspace_at(Verifier *v, const Lives *lives, const int64_t *sizes)
@@ -130,7 +153,7 @@ static void verify_workspace_at(Verifier *v, const Lives *lives, const int64_t *
     for (int i = 0; i < lives->n && !v->failed; i++)
         for (int k = 0; k < i && !v->failed; k++) {
             bool together = lives->at[i].from <= lives->at[k].to && lives->at[k].from <= lives->at[i].to;
-            if (together && at[i] < end[k] && at[k] < end[i])
+            if (together && at[i] < end[k] && at[k] < end[i] && !rows_follow(&lives->at[i], &lives->at[k]))
                 verify_fail(v, lives->at[i].value->def, "it lies over `%s`, which is still needed", value_text(lives->at[k].value));
         }
 }

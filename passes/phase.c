@@ -94,7 +94,7 @@ static void place_node(Node *n, Node *end) {
 }
 
 /* Leaves first, then kernels as they run. */
-static void place_nodes(const Schedule *s, const int *by_time) {
+static void place_nodes(Schedule *s, const int *by_time) {
     Block *body = s->graph->body;
     Node *end = body->last;
     VEC(Node *) leaves = {0};
@@ -103,8 +103,10 @@ static void place_nodes(const Schedule *s, const int *by_time) {
             vec_push(s->scratch, &leaves, n);
     for (int i = 0; i < leaves.n; i++)
         place_node(leaves.at[i], end);
-    for (int i = 0; i < s->kernels.n; i++)
+    for (int i = 0; i < s->kernels.n; i++) {
         place_node(s->kernels.at[by_time[i]].node, end);
+        s->kernels.at[by_time[i]].order = i;
+    }
 }
 
 void schedule_order(Schedule *s) {

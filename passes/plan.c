@@ -78,16 +78,16 @@ static bool may_write_over(const Schedule *s, int writer, const Readers *readers
 }
 
 /* The kernels that compute the loss: a bad one must stop the step before it writes anything that stays. */
-static bool follows_loss(const Schedule *s, int writer, bool wait) {
+static bool follows_loss(Schedule *s, int writer, bool wait) {
     const Graph *g = s->graph;
     bool all = true;
     for (int i = 0; i < g->results.n; i++) {
         if (g->results.at[i].kind != RESULT_LOSS || g->kind != GRAPH_STEP)
             continue;
         int loss = (int)value_root(g->body->last->in[i])->def->mark;
-        all = all && !schedule_follows((Schedule *)s, loss, writer);
+        all = all && !schedule_follows(s, loss, writer);
         if (wait)
-            schedule_wait((Schedule *)s, writer, loss, true);
+            schedule_wait(s, writer, loss, true);
     }
     return all;
 }
@@ -145,9 +145,10 @@ static void place_results(Graph *g) {
     }
 }
 
-static void place_all(Graph *g, Arena *scratch) {
+static void place_all(const Schedule *s) {
+    Graph *g = s->graph;
     place_results(g);
-    workspace_plan(g, scratch);
+    workspace_plan(s);
     for (Node *n = g->body->first; n; n = n->next) {
         place_leaf(g, n);
         if (n->op == OP_MOVE)
@@ -177,7 +178,7 @@ bool pass_plan(Graph *g, Arena *scratch) {
         if (g->results.at[i].kind == RESULT_NEXT)
             write_next(&s, i);
     schedule_order(&s);
-    place_all(g, scratch);
+    place_all(&s);
     find_check_phase(g);
     return true;
 }

@@ -18,7 +18,7 @@ typedef struct Kernel {
     Node *node;               /* Node.mark is its index here */
     const uint8_t *rows;      /* kernel_reads_rows */
     VEC(Wait) waits;
-    int order;                /* -1 before it is known */
+    int order;                /* its place among the kernels as they run; -1 before it is known */
 } Kernel;
 typedef struct Schedule {
     Graph *graph;
@@ -36,6 +36,6 @@ void schedule_order(Schedule *s);         /* phases, and the body's list in orde
 /* ---- slot.c: the workspace ---- */
 /* The phases in which a kernel's result must be kept, both inclusive; the graph's number of phases is its end. */
 void value_span(const Graph *g, const Value *v, int *out_from, int *out_to);
-void workspace_plan(Graph *g, Arena *scratch); /* places of all results that have none yet, and the size of all */
+void workspace_plan(const Schedule *s); /* places of all results that have none yet, and the size of all */
 int64_t *reference_sizes(const Program *p, Arena *a); /* by Symbol.index: what sizes are compared at */
 #endif

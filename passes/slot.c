@@ -1,5 +1,5 @@
 /* The workspace: values whose lives do not meet share a slot, which is as large as the largest of them. Lives are counted
-   in phases, both ends included, so that workers inside one phase never disturb each other. */
+   in phases, both ends included, because workers inside one phase do not wait for each other. */
 #include "passes/plan.h"
 #include <stdlib.h>
 
@@ -33,10 +33,34 @@ int64_t *reference_sizes(const Program *p, Arena *a) {
     return sizes;
 }
 
-/* ---- slots ---- */
-typedef struct Occupant { Value *value; int from, to; int64_t bytes; int slot; } Occupant;
-typedef struct Slot { const Dim *bytes; } Slot;
-typedef struct Workspace { Dims *dims; VEC(Occupant) occupants; VEC(Slot) slots; } Workspace;
+/* ---- occupants ---- */
+typedef struct Occupant {
+    Value *value;
+    int from, to;        /* phases */
+    int first, last;     /* places of the kernels that make it and read it last */
+    int64_t bytes;       /* at the reference sizes */
+    bool own_rows;       /* every worker reads only the rows that it wrote */
+    int slot;
+} Occupant;
+typedef struct Workspace {
+    const Schedule *schedule;
+    Dims *dims;
+    VEC(Occupant) occupants;
+    VEC(const Dim *) slots; /* their sizes */
+} Workspace;
+
+static void note_readers(const Schedule *s, Occupant *o, const Value *v) {
+    for (int i = 0; i < v->uses.n; i++) {
+        const Node *n = node_at_level(v->uses.at[i].node, s->graph->body);
+        if (n->op == OP_MOVE)
+            note_readers(s, o, &n->out[0]);
+        if (n->op != OP_KERNEL)
+            continue;
+        int place = s->kernels.at[n->mark].order;
+        o->last = place > o->last ? place : o->last;
+        o->own_rows = o->own_rows && !schedule_needs_barrier(s, (int)o->value->def->mark, (int)n->mark, v);
+    }
+}
 
 /* The largest first, of equals the earlier made. */
 static int compare_occupants(const void *a, const void *b) {
@@ -46,27 +70,46 @@ static int compare_occupants(const void *a, const void *b) {
     return (x->value->id > y->value->id) - (x->value->id < y->value->id);
 }
 
-static void find_occupants(Workspace *w, Graph *g, Arena *scratch) {
-    const int64_t *sizes = reference_sizes(g->program, scratch);
-    for (Node *n = g->body->first; n; n = n->next)
-        for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++) {
-            Occupant o = {.value = &n->out[i], .slot = -1};
+static void find_occupants(Workspace *w) {
+    const Schedule *s = w->schedule;
+    const int64_t *sizes = reference_sizes(s->graph->program, s->scratch);
+    for (int k = 0; k < s->kernels.n; k++)
+        for (int i = 0; i < s->kernels.at[k].node->nout; i++) {
+            Occupant o = {.value = &s->kernels.at[k].node->out[i], .own_rows = true, .slot = -1};
             if (o.value->place.area != AREA_NONE)
                 continue;
-            value_span(g, o.value, &o.from, &o.to);
+            value_span(s->graph, o.value, &o.from, &o.to);
+            o.first = o.last = s->kernels.at[k].order;
+            note_readers(s, &o, o.value);
             o.bytes = dim_eval(type_bytes(w->dims, o.value->type), sizes);
-            vec_push(scratch, &w->occupants, o);
+            vec_push(s->scratch, &w->occupants, o);
         }
     if (w->occupants.n)
         qsort(w->occupants.at, (size_t)w->occupants.n, sizeof *w->occupants.at, compare_occupants);
 }
 
+/* Within a phase one value may follow another in a slot where each worker finds its rows at the same bytes. */
+static bool rows_coincide(const Workspace *w, const Occupant *before, const Occupant *after) {
+    const KernelAttr *p = before->value->def->attr.kernel, *q = after->value->def->attr.kernel;
+    if (!before->own_rows || before->last >= after->first || before->to >= w->schedule->graph->phases)
+        return false;
+    if (p->prefix == 0 || q->prefix == 0)
+        return p->prefix == q->prefix;
+    return p->dims[0] == q->dims[0] && type_same_shape(before->value->type, after->value->type) &&
+           dtype_bytes(before->value->type.dtype) == dtype_bytes(after->value->type.dtype);
+}
+
+static bool lives_meet(const Workspace *w, const Occupant *a, const Occupant *b) {
+    if (a->to < b->from || b->to < a->from)
+        return false;
+    return !rows_coincide(w, a, b) && !rows_coincide(w, b, a);
+}
+
+/* ---- slots ---- */
 static bool slot_is_free(const Workspace *w, int slot, const Occupant *o) {
-    for (int i = 0; i < w->occupants.n; i++) {
-        const Occupant *p = &w->occupants.at[i];
-        if (p->slot == slot && p->from <= o->to && o->from <= p->to)
+    for (int i = 0; i < w->occupants.n; i++)
+        if (w->occupants.at[i].slot == slot && lives_meet(w, &w->occupants.at[i], o))
             return false;
-    }
     return true;
 }
 
@@ -77,16 +120,16 @@ static const Dim *larger(Dims *ds, const Dim *a, const Dim *b) {
 }
 
 /* The last slot that is free is the smallest: they were made for the largest first. */
-static void choose_slot(Workspace *w, Occupant *o, Arena *scratch) {
+static void choose_slot(Workspace *w, Occupant *o) {
     const Dim *bytes = type_bytes(w->dims, o->value->type);
     for (int slot = w->slots.n - 1; slot >= 0; slot--)
         if (slot_is_free(w, slot, o)) {
-            w->slots.at[slot].bytes = larger(w->dims, w->slots.at[slot].bytes, bytes);
+            w->slots.at[slot] = larger(w->dims, w->slots.at[slot], bytes);
             o->slot = slot;
             return;
         }
     o->slot = w->slots.n;
-    vec_push(scratch, &w->slots, (Slot){bytes});
+    vec_push(w->schedule->scratch, &w->slots, bytes);
 }
 
 static bool dim_is_aligned(const Dim *d) {
@@ -103,19 +146,19 @@ static const Dim *dim_align(Dims *ds, const Dim *d) {
     return dim_mul(ds, dim_floor(ds, dim_add(ds, d, dim_const(ds, ALIGNMENT - 1)), unit), unit);
 }
 
-void workspace_plan(Graph *g, Arena *scratch) {
-    Workspace w = {.dims = g->program->dims};
-    find_occupants(&w, g, scratch);
+void workspace_plan(const Schedule *s) {
+    Workspace w = {.schedule = s, .dims = s->graph->program->dims};
+    find_occupants(&w);
     for (int i = 0; i < w.occupants.n; i++)
-        choose_slot(&w, &w.occupants.at[i], scratch);
-    const Dim **offsets = NEW_ARRAY(scratch, const Dim *, w.slots.n + 1), *end = dim_const(w.dims, 0);
+        choose_slot(&w, &w.occupants.at[i]);
+    const Dim **offsets = NEW_ARRAY(s->scratch, const Dim *, w.slots.n + 1), *end = dim_const(w.dims, 0);
     for (int i = 0; i < w.slots.n; i++) {
         offsets[i] = end;
-        end = dim_add(w.dims, end, dim_align(w.dims, w.slots.at[i].bytes));
+        end = dim_add(w.dims, end, dim_align(w.dims, w.slots.at[i]));
     }
     for (int i = 0; i < w.occupants.n; i++) {
         const Occupant *o = &w.occupants.at[i];
         o->value->place = (Place){AREA_WORK, 0, offsets[o->slot]};
     }
-    g->work_bytes = end;
+    s->graph->work_bytes = end;
 }
