@@ -85,8 +85,9 @@ static void expect_cut(Step *s, int ngradients)
 {
     TrainInfo *train = step_split(s);
     Graph *all[] = {s->t.g, train->grad, train->update};
-    Array results[3][8], grads[TENSORS] = {{{0}}};
+    Array results[3][8], grads[TENSORS];
     Arena *scratch = arena_new();
+    memset(grads, 0, sizeof grads);
     assert_non_null(train->grad);
     assert_non_null(train->update);
     assert_int_equal(train->update->inputs.n, 0);
