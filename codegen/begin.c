@@ -1,0 +1,202 @@
+/* begin: everything a host hands over is checked before it is used, and what the kernels need is put into the frame. */
+#include "codegen/cg.h"
+
+LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exported)
+{
+    LLVMValueRef f = function_new(cg, name, type, exported);
+    cg_debug_function(cg, f, name, NULL);
+    LLVMPositionBuilderAtEnd(cg->builder, LLVMAppendBasicBlockInContext(cg->context, f, ""));
+    cg_debug_site(cg, NULL);
+    return f;
+}
+
+void fail_if(Cg *cg, LLVMValueRef condition, int status)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(b));
+    LLVMBasicBlockRef bad = LLVMAppendBasicBlockInContext(cg->context, f, "");
+    LLVMBasicBlockRef good = LLVMAppendBasicBlockInContext(cg->context, f, "");
+    LLVMBuildCondBr(b, condition, bad, good);
+    LLVMPositionBuilderAtEnd(b, bad);
+    LLVMBuildRet(b, LLVMConstInt(cg->i32, (unsigned)status, false));
+    LLVMPositionBuilderAtEnd(b, good);
+}
+
+typedef struct Begin {
+    const EntryCode *code;
+    LLVMValueRef call, frame, sizes, inputs, outputs;
+    LLVMValueRef *symbols;
+} Begin;
+
+static void refuse_null(Cg *cg, LLVMValueRef pointer)
+{
+    fail_if(cg, LLVMBuildIsNull(cg->builder, pointer, ""), STATUS_NULL);
+}
+
+static LLVMValueRef need(Cg *cg, const Begin *g, size_t offset)
+{
+    LLVMValueRef p = abi_load(cg, g->call, offset, cg->ptr);
+    refuse_null(cg, p);
+    return p;
+}
+
+static void keep(Cg *cg, const Begin *g, int slot, LLVMValueRef v)
+{
+    LLVMBuildStore(cg->builder, v, frame_address(cg, g->frame, slot));
+}
+
+/* A struct that begins with its size may be longer than ours, and never shorter. */
+static void refuse_short(Cg *cg, LLVMValueRef at, int64_t bytes, int status)
+{
+    LLVMValueRef size = LLVMBuildLoad2(cg->builder, cg->i32, at, "");
+    LLVMValueRef least = LLVMConstInt(cg->i32, (unsigned long long)bytes, false);
+    fail_if(cg, LLVMBuildICmp(cg->builder, LLVMIntULT, size, least, ""), status);
+}
+
+/* ---- pointers ---- */
+static void take_buffers(Cg *cg, Begin *g, LLVMValueRef list, int n, int slot)
+{
+    LLVMBuilderRef b = cg->builder;
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef at = const_i64(cg, i);
+        LLVMValueRef buffer = LLVMBuildLoad2(b, cg->ptr, LLVMBuildInBoundsGEP2(b, cg->ptr, list, &at, 1, ""), "");
+        refuse_null(cg, buffer);
+        keep(cg, g, slot + i, buffer);
+    }
+}
+
+static int count_outputs(const Graph *g)
+{
+    int n = 0;
+    for (int i = 0; i < g->results.n; i++)
+        n += g->results.at[i].kind == RESULT_OUTPUT;
+    return n;
+}
+
+static void take_area(Cg *cg, Begin *g, size_t offset, int slot, bool needed)
+{
+    keep(cg, g, slot, needed ? need(cg, g, offset) : abi_load(cg, g->call, offset, cg->ptr));
+}
+
+static void take_pointers(Cg *cg, Begin *g)
+{
+    const Entry *e = g->code->entry;
+    const Program *p = cg->program;
+    bool steps = e->kind == ENTRY_STEP || e->kind == ENTRY_UPDATE, grads = e->kind == ENTRY_GRAD || e->kind == ENTRY_UPDATE;
+    bool totals = e->kind != ENTRY_PREDICT && e->kind != ENTRY_UPDATE;
+    int outputs = count_outputs(e->graph);
+    take_area(cg, g, offsetof(Abi_nnrt_call, params), FRAME_PARAMS, p->params_bytes > 0);
+    take_area(cg, g, offsetof(Abi_nnrt_call, opt), FRAME_OPT, steps && p->opt_bytes > 0);
+    take_area(cg, g, offsetof(Abi_nnrt_call, grads), FRAME_GRADS, grads && p->params_bytes > 0);
+    take_area(cg, g, offsetof(Abi_nnrt_call, totals), FRAME_TOTALS, totals);
+    if (e->graph->inputs.n)
+        take_buffers(cg, g, need(cg, g, offsetof(Abi_nnrt_call, inputs)), e->graph->inputs.n, cg->frame->inputs);
+    if (outputs)
+        take_buffers(cg, g, need(cg, g, offsetof(Abi_nnrt_call, outputs)), outputs, cg->frame->outputs);
+}
+
+/* ---- step and settings ---- */
+static LLVMValueRef or_default(Cg *cg, LLVMValueRef given, LLVMValueRef fallback, int64_t bytes)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef at = LLVMBuildSelect(b, LLVMBuildIsNull(b, given, ""), fallback, given, "");
+    refuse_short(cg, at, bytes, STATUS_ARGUMENT);
+    return at;
+}
+
+static void take_step(Cg *cg, Begin *g)
+{
+    static const struct { size_t offset; int slot; } fields[] = {
+        {offsetof(Abi_nnrt_step, seed), FRAME_SEED}, {offsetof(Abi_nnrt_step, step), FRAME_STEP},
+        {offsetof(Abi_nnrt_step, epoch), FRAME_EPOCH}, {offsetof(Abi_nnrt_step, first_sample), FRAME_FIRST_SAMPLE},
+        {offsetof(Abi_nnrt_step, weight), FRAME_WEIGHT},
+    };
+    AbiConst c = {.of = ABI_nnrt_step};
+    abi_set_int(cg, &c, offsetof(Abi_nnrt_step, size), sizeof(Abi_nnrt_step));
+    abi_set_int(cg, &c, offsetof(Abi_nnrt_step, step), 1);
+    abi_set_int(cg, &c, offsetof(Abi_nnrt_step, epoch), 1);
+    abi_set(&c, offsetof(Abi_nnrt_step, weight), LLVMConstReal(cg->f64, 1));
+    LLVMValueRef fallback = global_const(cg, "first_step", abi_const(cg, &c), 8);
+    LLVMValueRef given = abi_load(cg, g->call, offsetof(Abi_nnrt_call, step), cg->ptr);
+    LLVMValueRef step = or_default(cg, given, fallback, sizeof(Abi_nnrt_step));
+    for (size_t i = 0; i < COUNT(fields); i++)
+        keep(cg, g, fields[i].slot, abi_load(cg, step, fields[i].offset, cg->i64));
+    LLVMValueRef flags = abi_load(cg, step, offsetof(Abi_nnrt_step, flags), cg->i32);
+    keep(cg, g, FRAME_FLAGS, LLVMBuildZExt(cg->builder, flags, cg->i64, ""));
+}
+
+/* {u32 size, u32 spare, f64 ...} */
+static void take_hypers(Cg *cg, Begin *g)
+{
+    int n = cg->program->hypers.n;
+    LLVMValueRef *fields = NEW_ARRAY(cg->arena, LLVMValueRef, n + 2);
+    if (n == 0)
+        return;
+    fields[0] = LLVMConstInt(cg->i32, (unsigned)(8 + 8 * n), false);
+    fields[1] = LLVMConstInt(cg->i32, 0, false);
+    for (int i = 0; i < n; i++)
+        fields[i + 2] = LLVMConstReal(cg->f64, cg->program->hypers.at[i].value);
+    LLVMValueRef defaults = LLVMConstStructInContext(cg->context, fields, (unsigned)n + 2, false);
+    LLVMValueRef given = abi_load(cg, g->call, offsetof(Abi_nnrt_call, hparams), cg->ptr);
+    LLVMValueRef at = or_default(cg, given, global_const(cg, "hparams", defaults, 8), 8 + 8 * n);
+    for (int i = 0; i < n; i++)
+        keep(cg, g, cg->frame->hypers + i, abi_load(cg, at, 8 + 8 * (size_t)i, cg->i64));
+}
+
+/* ---- sizes and what they decide ---- */
+static void take_sizes(Cg *cg, Begin *g)
+{
+    const EntryCode *c = g->code;
+    LLVMBuilderRef b = cg->builder;
+    if (c->entry->nsymbols) {
+        LLVMValueRef ok = LLVMBuildCall2(b, LLVMGlobalGetValueType(c->check), c->check, &g->sizes, 1, "");
+        fail_if(cg, LLVMBuildNot(b, ok, ""), STATUS_SIZE);
+    }
+    g->symbols = symbols_load(cg, c->entry, g->sizes);
+    for (int i = 0; i < cg->program->symbols.n; i++)
+        if (g->symbols[i])
+            keep(cg, g, cg->frame->symbols + i, g->symbols[i]);
+    for (int i = 0; i < c->used.n; i++)
+        keep(cg, g, frame_slot(cg, c->used.at[i]), dim_compute(cg, g->symbols, c->used.at[i]));
+}
+
+static void check_indices(Cg *cg, Begin *g)
+{
+    const Graph *graph = g->code->entry->graph;
+    LLVMBuilderRef b = cg->builder;
+    for (int i = 0; i < graph->inputs.n; i++) {
+        Type t = graph->inputs.at[i].value->type;
+        if (!t.range)
+            continue;
+        LLVMValueRef at = LLVMBuildLoad2(b, cg->ptr, frame_address(cg, g->frame, cg->frame->inputs + i), "");
+        LLVMValueRef n = dim_compute(cg, g->symbols, type_size(cg->program->dims, t));
+        LLVMValueRef ok = scan_range(cg, t.dtype, at, n, dim_compute(cg, g->symbols, t.range));
+        fail_if(cg, LLVMBuildNot(b, ok, ""), STATUS_INDEX);
+    }
+}
+
+LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
+{
+    LLVMBuilderRef b = cg->builder;
+    const char *name = str_format(cg->arena, "%s.begin", code->entry->function);
+    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), false);
+    Begin g = {.code = code, .call = LLVMGetParam(f, 0)};
+    refuse_null(cg, g.call);
+    refuse_short(cg, g.call, sizeof(Abi_nnrt_call), STATUS_ABI);
+    g.frame = need(cg, &g, offsetof(Abi_nnrt_call, work));
+    if (code->entry->nsymbols)
+        g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
+    LLVMValueRef past = const_i64(cg, frame_bytes(cg));
+    keep(cg, &g, FRAME_WORK, LLVMBuildInBoundsGEP2(b, cg->i8, g.frame, &past, 1, ""));
+    take_pointers(cg, &g);
+    take_step(cg, &g);
+    take_hypers(cg, &g);
+    take_sizes(cg, &g);
+    check_indices(cg, &g);
+    if (code->entry->kind == ENTRY_UPDATE && cg->program->params_bytes) {
+        LLVMValueRef grads = abi_load(cg, g.call, offsetof(Abi_nnrt_call, grads), cg->ptr);
+        fail_if(cg, LLVMBuildNot(b, grads_finite(cg, grads), ""), STATUS_NONFINITE);
+    }
+    LLVMBuildRet(b, LLVMConstInt(cg->i32, STATUS_OK, false));
+    return f;
+}

@@ -1,0 +1,137 @@
+/* The entries of a program, in the order of the descriptor, and the arguments of their C functions. */
+#include "codegen/cg.h"
+
+static void add_arg(Entry *e, ArgKind kind, int index)
+{
+    if (e->nargs == (int)COUNT(e->args))
+        fatal("`%s` takes more than %d arguments", e->function, (int)COUNT(e->args));
+    e->args[e->nargs++] = (Arg){kind, index};
+}
+
+/* ---- symbols ---- */
+static void mark_symbol(const Symbol *s, void *context)
+{
+    bool *marks = context;
+    if (!s->fixed)
+        marks[s->index] = true;
+}
+
+static void mark_type(Type t, bool *marks)
+{
+    for (int i = 0; i < t.rank; i++)
+        dim_each_symbol(t.axes[i].dim, mark_symbol, marks);
+    if (t.range)
+        dim_each_symbol(t.range, mark_symbol, marks);
+}
+
+static const int *marked_symbols(Program *p, const bool *marks, int *out_n)
+{
+    int *at = NEW_ARRAY(p->arena, int, p->symbols.n + 1), n = 0;
+    for (int i = 0; i < p->symbols.n; i++)
+        if (marks[i])
+            at[n++] = i;
+    *out_n = n;
+    return at;
+}
+
+static void find_symbols(Program *p, Entry *e)
+{
+    bool *marks = NEW_ARRAY(p->arena, bool, p->symbols.n + 1);
+    const Node *end = e->graph->body->last;
+    for (int i = 0; i < e->graph->inputs.n; i++)
+        mark_type(e->graph->inputs.at[i].value->type, marks);
+    for (int i = 0; i < e->graph->results.n; i++)
+        if (e->graph->results.at[i].kind == RESULT_OUTPUT)
+            mark_type(end->in[i]->type, marks);
+    e->symbols = marked_symbols(p, marks, &e->nsymbols);
+}
+
+/* ---- arguments ---- */
+static bool block_draws(const Block *b)
+{
+    for (const Node *n = b->first; n; n = n->next)
+        if (op_info(n->op)->kind == KIND_random || (n->region && block_draws(n->region)))
+            return true;
+    return false;
+}
+
+static void add_args(Entry *e)
+{
+    bool writes = e->kind == ENTRY_UPDATE || e->kind == ENTRY_STEP, trains = e->kind != ENTRY_PREDICT;
+    add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
+    if (writes)
+        add_arg(e, ARG_OPT, 0);
+    for (int i = 0; i < e->nsymbols; i++)
+        add_arg(e, ARG_SIZE, e->symbols[i]);
+    for (int i = 0; i < e->graph->inputs.n; i++)
+        add_arg(e, ARG_INPUT, i);
+    for (int i = 0; i < e->graph->results.n; i++)
+        if (e->graph->results.at[i].kind == RESULT_OUTPUT)
+            add_arg(e, ARG_OUTPUT, e->graph->results.at[i].index);
+    if (e->kind == ENTRY_UPDATE)
+        add_arg(e, ARG_GRADS_IN, 0);
+    if (trains || e->draws)
+        add_arg(e, ARG_STEP, 0);
+    if (trains)
+        add_arg(e, ARG_HPARAMS, 0);
+    if (e->kind == ENTRY_GRAD)
+        add_arg(e, ARG_GRADS, 0);
+    if (trains && e->kind != ENTRY_UPDATE)
+        add_arg(e, ARG_TOTALS, 0);
+    if (e->kind != ENTRY_UPDATE)
+        add_arg(e, ARG_WORK, 0);
+}
+
+static const char *function_name(Program *p, EntryKind kind, const char *name)
+{
+    static const char *const verbs[] = {"predict", "eval", "grad", "update", "step"};
+    bool main = str_equal(p->name, name);
+    if (kind == ENTRY_PREDICT)
+        return str_format(p->arena, "%s_%s", p->name, main ? verbs[kind] : name);
+    return main ? str_format(p->arena, "%s_%s", p->name, verbs[kind])
+                : str_format(p->arena, "%s_%s_%s", p->name, name, verbs[kind]);
+}
+
+static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const char *name, int train)
+{
+    if (!g)
+        return;
+    Entry *e = &all->at[all->n++];
+    *e = (Entry){.kind = kind, .name = name, .graph = g, .train = train, .draws = block_draws(g->body)};
+    e->function = function_name(p, kind, name);
+    find_symbols(p, e);
+    add_args(e);
+}
+
+Entries entries_list(Program *p)
+{
+    Entries all = {NEW_ARRAY(p->arena, Entry, p->models.n + 4 * p->trains.n + 1), 0};
+    for (int i = 0; i < p->models.n; i++)
+        add_entry(p, &all, ENTRY_PREDICT, p->models.at[i], p->models.at[i]->name, -1);
+    for (int i = 0; i < p->trains.n; i++) {
+        const TrainInfo *t = &p->trains.at[i];
+        add_entry(p, &all, ENTRY_EVAL, t->eval, t->name, i);
+        add_entry(p, &all, ENTRY_GRAD, t->grad, t->name, i);
+        add_entry(p, &all, ENTRY_UPDATE, t->update, t->name, i);
+        add_entry(p, &all, ENTRY_STEP, t->step, t->name, i);
+    }
+    return all;
+}
+
+const int *program_symbols(Program *p, int *out_n)
+{
+    bool *marks = NEW_ARRAY(p->arena, bool, p->symbols.n + 1);
+    Entries all = entries_list(p);
+    for (int i = 0; i < all.n; i++)
+        for (int k = 0; k < all.at[i].nsymbols; k++)
+            marks[all.at[i].symbols[k]] = true;
+    return marked_symbols(p, marks, out_n);
+}
+
+const char *output_name(const Graph *g, int index)
+{
+    for (int i = 0; i < g->results.n; i++)
+        if (g->results.at[i].kind == RESULT_OUTPUT && g->results.at[i].index == index && g->results.at[i].name)
+            return g->results.at[i].name;
+    return "out";
+}

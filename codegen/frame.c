@@ -1,0 +1,146 @@
+/* The frame: the start of an entry's workspace. Its layout is one for the whole program, so that equal kernels of
+   different entries are one function. */
+#include "codegen/cg.h"
+
+/* The most inputs or outputs that an entry has. */
+static bool count_views(Graph *g, void *context)
+{
+    int *most = context, outputs = 0;
+    for (int i = 0; i < g->results.n; i++)
+        outputs += g->results.at[i].kind == RESULT_OUTPUT;
+    most[0] = g->inputs.n > most[0] ? g->inputs.n : most[0];
+    most[1] = outputs > most[1] ? outputs : most[1];
+    return true;
+}
+
+void frame_open(Cg *cg)
+{
+    Program *p = cg->program;
+    Frame *f = NEW(cg->arena, Frame);
+    int most[2] = {0, 0};
+    program_each_graph(p, count_views, most);
+    f->hypers = FRAME_FIELDS;
+    f->symbols = f->hypers + p->hypers.n;
+    f->inputs = f->symbols + p->symbols.n;
+    f->outputs = f->inputs + most[0];
+    f->sizes = f->outputs + most[1];
+    cg->frame = f;
+}
+
+int64_t frame_bytes(const Cg *cg)
+{
+    int64_t bytes = 8 * ((int64_t)cg->frame->sizes + cg->frame->dims.n);
+    return (bytes + 63) / 64 * 64;
+}
+
+LLVMValueRef frame_address(Cg *cg, LLVMValueRef frame, int slot)
+{
+    LLVMValueRef at = const_i64(cg, slot);
+    return LLVMBuildInBoundsGEP2(cg->builder, cg->i64, frame, &at, 1, "");
+}
+
+LLVMValueRef frame_load(Cg *cg, int slot, LLVMTypeRef type)
+{
+    const void *what = (const void *)((intptr_t)slot + 1);
+    LLVMValueRef v = memo_find(cg, 0, what, &index_none);
+    if (v)
+        return v;
+    int was = level_stand(cg, 0);
+    v = LLVMBuildLoad2(cg->builder, type, frame_address(cg, cg->kernel->frame, slot), "");
+    memo_add(cg, 0, what, &index_none, v);
+    level_stand(cg, was);
+    return v;
+}
+
+static int list_find(const DimList *list, const Dim *d)
+{
+    for (int i = 0; i < list->n; i++)
+        if (list->at[i] == d)
+            return i;
+    return -1;
+}
+
+int frame_slot(Cg *cg, const Dim *d)
+{
+    Frame *f = cg->frame;
+    if (list_find(&f->used, d) < 0)
+        vec_push(cg->arena, &f->used, d);
+    int at = list_find(&f->dims, d);
+    if (at < 0) {
+        at = f->dims.n;
+        vec_push(cg->arena, &f->dims, d);
+    }
+    return f->sizes + at;
+}
+
+LLVMValueRef dim_value(Cg *cg, const Dim *d)
+{
+    int64_t v;
+    if (dim_known(d, &v))
+        return const_i64(cg, v);
+    const Symbol *s = dim_lone_symbol(d);
+    return frame_load(cg, s ? cg->frame->symbols + s->index : frame_slot(cg, d), cg->i64);
+}
+
+static LLVMValueRef symbol_compute(Cg *cg, const LLVMValueRef *symbols, const Symbol *s)
+{
+    if (s->fixed)
+        return const_i64(cg, s->fixed);
+    if (!symbols[s->index])
+        fatal("the size `%s` is used where no input tells it", s->name);
+    return symbols[s->index];
+}
+
+static LLVMValueRef floor_compute(Cg *cg, LLVMValueRef p, LLVMValueRef k)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, LLVMBuildSRem(b, p, k, ""), const_i64(cg, 0), "");
+    return LLVMBuildSub(b, LLVMBuildSDiv(b, p, k, ""), LLVMBuildZExt(b, negative, cg->i64, ""), "");
+}
+
+static LLVMValueRef atom_compute(Cg *cg, const LLVMValueRef *symbols, const Atom *a)
+{
+    LLVMBuilderRef b = cg->builder;
+    if (a->kind == ATOM_SYMBOL)
+        return symbol_compute(cg, symbols, a->symbol);
+    LLVMValueRef p = dim_compute(cg, symbols, a->p), k = dim_compute(cg, symbols, a->k);
+    if (a->kind == ATOM_MAX)
+        return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, p, k, ""), p, k, "");
+    LLVMValueRef q = floor_compute(cg, p, k);
+    return a->kind == ATOM_FLOOR ? q : LLVMBuildSub(b, p, LLVMBuildMul(b, q, k, ""), "");
+}
+
+LLVMValueRef dim_compute(Cg *cg, const LLVMValueRef *symbols, const Dim *d)
+{
+    LLVMValueRef sum = const_i64(cg, 0);
+    for (int i = 0; i < d->nterms; i++) {
+        LLVMValueRef term = const_i64(cg, d->terms[i].coef);
+        for (int j = 0; j < d->terms[i].natoms; j++)
+            term = LLVMBuildMul(cg->builder, term, atom_compute(cg, symbols, d->terms[i].atoms[j]), "");
+        sum = LLVMBuildAdd(cg->builder, sum, term, "");
+    }
+    return sum;
+}
+
+static LLVMValueRef atom_ceiling(Cg *cg, const LLVMValueRef *symbols, const Atom *a)
+{
+    if (a->kind == ATOM_SYMBOL)
+        return LLVMBuildSIToFP(cg->builder, symbol_compute(cg, symbols, a->symbol), cg->f64, "");
+    LLVMValueRef p = dim_ceiling(cg, symbols, a->p);
+    if (a->kind != ATOM_MAX)
+        return p;
+    return LLVMBuildFAdd(cg->builder, p, dim_ceiling(cg, symbols, a->k), "");
+}
+
+LLVMValueRef dim_ceiling(Cg *cg, const LLVMValueRef *symbols, const Dim *d)
+{
+    LLVMValueRef sum = LLVMConstReal(cg->f64, 0);
+    for (int i = 0; i < d->nterms; i++) {
+        double coef = (double)d->terms[i].coef;
+        LLVMValueRef term = LLVMConstReal(cg->f64, coef < 0 ? -coef : coef);
+        for (int j = 0; j < d->terms[i].natoms; j++)
+            term = LLVMBuildFMul(cg->builder, term, atom_ceiling(cg, symbols, d->terms[i].atoms[j]), "");
+        sum = LLVMBuildFAdd(cg->builder, sum, term, "");
+    }
+    return sum;
+}

@@ -1,0 +1,30 @@
+/* The way from planned graphs to bytes, on one screen. */
+#include "codegen/cg.h"
+
+static void program_emit(Cg *cg)
+{
+    Entries entries = entries_list(cg->program);
+    EntryCode *codes = NEW_ARRAY(cg->arena, EntryCode, entries.n + 1);
+    frame_open(cg);
+    for (int i = 0; i < entries.n; i++)
+        codes[i] = entry_emit(cg, &entries.at[i]);
+    for (int i = 0; i < entries.n; i++) { /* now that the frame's layout is settled */
+        entry_finish(cg, &codes[i]);
+        layer_emit(cg, &codes[i]);
+    }
+    layer_bytes_emit(cg, entries, codes);
+    LLVMValueRef init = init_emit(cg), prepare = prepare_emit(cg);
+    descriptor_emit(cg, entries, codes, init, prepare);
+}
+
+bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out)
+{
+    Cg cg;
+    bool ok = cg_open(&cg, p, options);
+    if (ok) {
+        program_emit(&cg);
+        ok = cg_finish(&cg, kind, out);
+    }
+    cg_close(&cg);
+    return ok;
+}

@@ -1,0 +1,180 @@
+/* The typed C functions of a model: the whole call on the caller's thread. */
+#include "codegen/cg.h"
+
+/* ---- floating-point control: read always, written only where it differs, since writing is slow ---- */
+enum { CONTROL_BITS = 0xFFC0, CONTROL_DEFAULT = 0x1F80 }; /* all but the sticky flags; nearest, no flushing, no traps */
+
+static void write_control(Cg *cg, LLVMValueRef was, LLVMValueRef at, LLVMValueRef value)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(b));
+    LLVMValueRef bits = LLVMBuildAnd(b, was, LLVMConstInt(cg->i32, CONTROL_BITS, false), "");
+    LLVMValueRef differs = LLVMBuildICmp(b, LLVMIntNE, bits, LLVMConstInt(cg->i32, CONTROL_DEFAULT, false), "");
+    LLVMBasicBlockRef set = LLVMAppendBasicBlockInContext(cg->context, f, "");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(cg->context, f, "");
+    LLVMBuildCondBr(b, differs, set, after);
+    LLVMPositionBuilderAtEnd(b, set);
+    LLVMBuildStore(b, value, at);
+    intrinsic(cg, "llvm.x86.sse.ldmxcsr", NULL, 0, &at, 1);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+Control control_begin(Cg *cg)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef at = stack_array(cg, cg->i32, 1);
+    intrinsic(cg, "llvm.x86.sse.stmxcsr", NULL, 0, &at, 1);
+    Control c = {LLVMBuildLoad2(b, cg->i32, at, ""), at};
+    write_control(cg, c.was, at, LLVMConstInt(cg->i32, CONTROL_DEFAULT, false));
+    return c;
+}
+
+void control_end(Cg *cg, Control c)
+{
+    write_control(cg, c.was, c.at, c.was);
+}
+
+/* ---- arguments ---- */
+typedef struct Layer {
+    LLVMValueRef call, sizes, inputs, outputs, work;
+    int nsizes;
+} Layer;
+
+static LLVMTypeRef arg_type(Cg *cg, ArgKind k)
+{
+    return k == ARG_SIZE ? cg->i64 : cg->ptr;
+}
+
+static void set_field(Cg *cg, LLVMValueRef base, int64_t offset, LLVMValueRef v)
+{
+    LLVMValueRef at = const_i64(cg, offset);
+    LLVMBuildStore(cg->builder, v, LLVMBuildInBoundsGEP2(cg->builder, cg->i8, base, &at, 1, ""));
+}
+
+static void pass_arg(Cg *cg, Layer *l, Arg a, LLVMValueRef v)
+{
+    static const size_t fields[] = {
+        [ARG_PARAMS] = offsetof(Abi_nnrt_call, params), [ARG_PARAMS_IN] = offsetof(Abi_nnrt_call, params),
+        [ARG_OPT] = offsetof(Abi_nnrt_call, opt), [ARG_GRADS] = offsetof(Abi_nnrt_call, grads),
+        [ARG_GRADS_IN] = offsetof(Abi_nnrt_call, grads), [ARG_STEP] = offsetof(Abi_nnrt_call, step),
+        [ARG_HPARAMS] = offsetof(Abi_nnrt_call, hparams), [ARG_TOTALS] = offsetof(Abi_nnrt_call, totals),
+        [ARG_WORK] = offsetof(Abi_nnrt_call, work),
+    };
+    if (a.kind == ARG_SIZE)
+        set_field(cg, l->sizes, 8 * l->nsizes++, v);
+    else if (a.kind == ARG_INPUT)
+        set_field(cg, l->inputs, 8 * a.index, v);
+    else if (a.kind == ARG_OUTPUT)
+        set_field(cg, l->outputs, 8 * a.index, v);
+    else
+        set_field(cg, l->call, (int64_t)fields[a.kind], v);
+    if (a.kind == ARG_WORK)
+        l->work = v;
+}
+
+static LLVMValueRef stack_bytes(Cg *cg, int64_t n)
+{
+    return stack_array(cg, cg->i8, n > 8 ? n : 8);
+}
+
+static void open_call(Cg *cg, Layer *l, const Entry *e)
+{
+    AbiConst blank = {.of = ABI_nnrt_call};
+    abi_set_int(cg, &blank, offsetof(Abi_nnrt_call, size), sizeof(Abi_nnrt_call));
+    l->call = stack_bytes(cg, sizeof(Abi_nnrt_call));
+    l->sizes = stack_bytes(cg, 8 * e->nsymbols);
+    l->inputs = stack_bytes(cg, 8 * cg->frame->outputs - 8 * cg->frame->inputs);
+    l->outputs = stack_bytes(cg, 8 * cg->frame->sizes - 8 * cg->frame->outputs);
+    LLVMValueRef fields = abi_const(cg, &blank);
+    LLVMBuildStore(cg->builder, fields, l->call);
+    set_field(cg, l->call, offsetof(Abi_nnrt_call, sizes), l->sizes);
+    set_field(cg, l->call, offsetof(Abi_nnrt_call, inputs), l->inputs);
+    set_field(cg, l->call, offsetof(Abi_nnrt_call, outputs), l->outputs);
+}
+
+/* update has no workspace argument: what it needs is known, and little. */
+static void need_work(Cg *cg, Layer *l, const Entry *e)
+{
+    int64_t bytes = 0;
+    if (l->work)
+        return;
+    if (e->graph->work_bytes && !dim_known(e->graph->work_bytes, &bytes))
+        UNREACHABLE("an update whose workspace depends on a size");
+    l->work = stack_bytes(cg, frame_bytes(cg) + bytes);
+    set_field(cg, l->call, offsetof(Abi_nnrt_call, work), l->work);
+}
+
+/* ---- the call ---- */
+static LLVMValueRef run_call(Cg *cg, const EntryCode *code, Layer *l)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(b));
+    LLVMBasicBlockRef run = LLVMAppendBasicBlockInContext(cg->context, f, "");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(cg->context, f, ""), here;
+    LLVMValueRef status = LLVMBuildCall2(b, LLVMGlobalGetValueType(code->begin), code->begin, &l->call, 1, "");
+    LLVMBuildCondBr(b, LLVMBuildIsNull(b, status, ""), run, after);
+    here = LLVMGetInsertBlock(b);
+    LLVMPositionBuilderAtEnd(b, run);
+    LLVMValueRef args[3] = {l->work, LLVMConstInt(cg->i32, 0, false), LLVMConstInt(cg->i32, 1, false)};
+    for (int i = 0; i < code->nphases; i++)
+        LLVMBuildCall2(b, LLVMGlobalGetValueType(code->phases[i]), code->phases[i], args, 3, "");
+    LLVMValueRef end = LLVMBuildCall2(b, LLVMGlobalGetValueType(code->end), code->end, &l->work, 1, "");
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    LLVMValueRef phi = LLVMBuildPhi(b, cg->i32, "");
+    LLVMAddIncoming(phi, (LLVMValueRef[]){status, end}, (LLVMBasicBlockRef[]){here, run}, 2);
+    return phi;
+}
+
+void layer_emit(Cg *cg, const EntryCode *code)
+{
+    const Entry *e = code->entry;
+    LLVMTypeRef types[COUNT(e->args)];
+    for (int i = 0; i < e->nargs; i++)
+        types[i] = arg_type(cg, e->args[i].kind);
+    LLVMValueRef f = function_begin(cg, e->function, LLVMFunctionType(cg->i32, types, (unsigned)e->nargs, false), true);
+    Layer l = {0};
+    open_call(cg, &l, e);
+    for (int i = 0; i < e->nargs; i++)
+        pass_arg(cg, &l, e->args[i], LLVMGetParam(f, (unsigned)i));
+    need_work(cg, &l, e);
+    Control control = control_begin(cg);
+    LLVMValueRef status = run_call(cg, code, &l);
+    control_end(cg, control);
+    LLVMBuildRet(cg->builder, status);
+}
+
+/* ---- S_bytes(what, sizes ...): 0 params, 1 grads, 2 opt, 3 + i the workspace of entry i; 0 for anything else ---- */
+static LLVMValueRef entry_bytes(Cg *cg, const EntryCode *code, LLVMValueRef f, const int *symbols, int nsymbols)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef sizes = stack_bytes(cg, 8 * code->entry->nsymbols);
+    for (int i = 0; i < code->entry->nsymbols; i++)
+        for (int k = 0; k < nsymbols; k++)
+            if (symbols[k] == code->entry->symbols[i])
+                set_field(cg, sizes, 8 * i, LLVMGetParam(f, (unsigned)k + 1));
+    return LLVMBuildCall2(b, LLVMGlobalGetValueType(code->bytes), code->bytes, &sizes, 1, "");
+}
+
+void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes)
+{
+    LLVMBuilderRef b = cg->builder;
+    const Program *p = cg->program;
+    int n;
+    const int *symbols = program_symbols(cg->program, &n);
+    LLVMTypeRef *types = NEW_ARRAY(cg->arena, LLVMTypeRef, n + 1);
+    types[0] = cg->i32;
+    for (int i = 0; i < n; i++)
+        types[i + 1] = cg->i64;
+    const char *name = str_format(cg->arena, "%s_bytes", p->name);
+    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i64, types, (unsigned)n + 1, false), true);
+    LLVMValueRef what = LLVMGetParam(f, 0), bytes = const_i64(cg, 0);
+    const int64_t areas[3] = {p->params_bytes, p->params_bytes, p->opt_bytes};
+    for (int i = 0; i < 3 + entries.n; i++) {
+        LLVMValueRef v = i < 3 ? const_i64(cg, areas[i]) : entry_bytes(cg, &codes[i - 3], f, symbols, n);
+        LLVMValueRef is = LLVMBuildICmp(b, LLVMIntEQ, what, LLVMConstInt(cg->i32, (unsigned)i, false), "");
+        bytes = LLVMBuildSelect(b, is, v, bytes, "");
+    }
+    LLVMBuildRet(b, bytes);
+}
