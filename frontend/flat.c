@@ -65,8 +65,10 @@ static bool bind_line(Flat *f, const Item *item)
     const char *name = t->ref.path.text;
     if (t->type) return flat_line(f, f->graph->body, item);
     if (t->ref.prime) return tensor_result(f, item, RESULT_NEXT, name);
-    if (str_ends(name, ".grad")) return tensor_result(f, item, RESULT_GRAD, str_copy_n(f->arena, name, strlen(name) - 5));
-    if (str_equal(name, "work") || str_equal(name, "phases") || str_equal(name, "check_phase")) return plan_line(f, item, name);
+    if (str_ends(name, ".grad"))
+        return tensor_result(f, item, RESULT_GRAD, str_copy_n(f->arena, name, strlen(name) - strlen(".grad")));
+    if (str_equal(name, "work") || str_equal(name, "phases") || str_equal(name, "check_phase"))
+        return plan_line(f, item, name);
     return flat_error(f, item->span, "`%s` needs its full type", name);
 }
 
@@ -115,14 +117,18 @@ static bool setting_line(Flat *f, TrainInfo *t, const Item *item)
 {
     const char *name = item->path.text;
     if (!t) return flat_error(f, item->span, "`%s` stands in train blocks", name);
-    if (str_equal(name, "loss")) return t->has_loss |= f->graph == t->step, add_total(f, item->value, RESULT_LOSS, "loss", false);
+    if (str_equal(name, "loss")) {
+        t->has_loss |= f->graph == t->step;
+        return add_total(f, item->value, RESULT_LOSS, "loss", false);
+    }
     if (str_equal(name, "stop")) return add_total(f, item->value, RESULT_STOP, "stop", false);
     if (str_equal(name, "metric")) return metric_line(f, t, item);
     if (str_equal(name, "split")) return split_line(f, t, item);
     if (str_equal(name, "epochs")) return flat_int(f, item->value, &t->epochs);
     if (str_equal(name, "batch")) return flat_int(f, item->value, &t->batch);
     if (str_equal(name, "seed")) return flat_int(f, item->value, &t->seed);
-    if (!str_equal(name, "data") || item->value->kind != EX_TEXT) return flat_error(f, item->span, "no setting is called `%s`", name);
+    if (!str_equal(name, "data") || item->value->kind != EX_TEXT)
+        return flat_error(f, item->span, "no setting is called `%s`", name);
     t->data = item->value->text;
     return true;
 }
@@ -158,7 +164,8 @@ static bool tensor_line(Flat *f, const Item *item)
     *s = (Site){.span = item->span, .path = path ? path + 1 : NULL, .note = note};
     t.site = s;
     if (t.role == ROLE_OPT) t.train = train_named(f->program, item->path.parts.at[0]);
-    if (program_find_tensor(f->program, t.path) >= 0) return flat_error(f, item->span, "`%s` is declared twice", t.path);
+    if (program_find_tensor(f->program, t.path) >= 0)
+        return flat_error(f, item->span, "`%s` is declared twice", t.path);
     program_add_tensor(f->program, t);
     return tensor_result(f, item, RESULT_NEXT, t.path);
 }
@@ -267,7 +274,10 @@ static bool hyper_decl(Flat *f, const Decl *d)
 static bool file_setting(Flat *f, const Decl *d)
 {
     const char *name = d->path.text;
-    if (str_equal(name, "real")) return (f->program->real = dtype_named(d->text)) != DT_NONE || flat_error(f, d->span, "this is no dtype");
+    if (str_equal(name, "real")) {
+        f->program->real = dtype_named(d->text);
+        return f->program->real != DT_NONE || flat_error(f, d->span, "no dtype is called `%s`", d->text);
+    }
     if (!str_equal(name, "stage")) return flat_error(f, d->span, "no setting of a file is called `%s`", name);
     for (int s = STAGE_BUILT; s <= STAGE_PLANNED; s++) {
         f->stage = (Stage)s;
@@ -382,7 +392,8 @@ Program *flat_build(Cx *cx, const File *file, const FrontendOptions *options)
     Flat f = {.cx = cx, .arena = cx->arena, .program = p};
     Span whole = {file->source, 0, 0};
     if (options->ndefines) {
-        flat_error(&f, whole, "`-D %s` comes too late: a flat file's sizes and settings are settled", options->defines[0].name);
+        flat_error(&f, whole, "`-D %s` comes too late: a flat file's sizes and settings are settled",
+                   options->defines[0].name);
         return NULL;
     }
     if (!decls_read(&f, file, options) || !tensors_placed(&f, whole)) return NULL;

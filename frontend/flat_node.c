@@ -69,7 +69,8 @@ static Value *setting_leaf(Flat *f, Block *b, const char *text)
 {
     Type f64 = type_scalar(DT_F64);
     for (int i = 0; i < f->program->hypers.n; i++)
-        if (str_equal(f->program->hypers.at[i].name, text)) return leaf_add(f, b, text, OP_HYPER, (Attr){.index = i}, &f64, false);
+        if (str_equal(f->program->hypers.at[i].name, text))
+            return leaf_add(f, b, text, OP_HYPER, (Attr){.index = i}, &f64, false);
     return NULL;
 }
 
@@ -264,7 +265,8 @@ static Node *random_line(const Line *l, OpCode op)
     for (int i = 0; i < 2; i++) {
         const Arg *a = arg_named(l->value, names[i]);
         if (!a || !stream || stream->value->kind != EX_TEXT) {
-            flat_error(l->flat, l->value->span, "`%s` needs `%s`, `%s` and `stream`", op_info(op)->text, names[0], names[1]);
+            flat_error(l->flat, l->value->span, "`%s` needs `%s`, `%s` and `stream`", op_info(op)->text, names[0],
+                       names[1]);
             return NULL;
         }
         operands[i] = a->value;
@@ -344,8 +346,9 @@ static Node *plain_call_line(const Line *l, OpCode op)
 static Node *call_line(const Line *l)
 {
     const Expr *e = l->value;
+    int n = inputs_of(e);
     const char *name = e->a->kind == EX_REF ? e->a->text : "";
-    int op = dtype_named(name) != DT_NONE ? (int)OP_CONVERT : op_named(name, inputs_of(e));
+    int op = dtype_named(name) != DT_NONE ? (int)OP_CONVERT : op_named(name, n);
     if (op < 0) op = op_named(name, -1);
     OpKind kind = op < 0 ? KIND_result : op_info((OpCode)op)->kind;
     switch (kind) {
@@ -354,11 +357,11 @@ static Node *call_line(const Line *l)
     case KIND_random: return random_line(l, (OpCode)op);
     case KIND_region: return region_line(l, (OpCode)op);
     case KIND_elementwise: case KIND_index: case KIND_grad:
-        if (op_info((OpCode)op)->nin < 0 || op_info((OpCode)op)->nin == inputs_of(e)) return plain_call_line(l, (OpCode)op);
+        if (op_info((OpCode)op)->nin < 0 || op_info((OpCode)op)->nin == n) return plain_call_line(l, (OpCode)op);
         break;
     default: break;
     }
-    flat_error(l->flat, e->span, "`%s` with %d inputs is no primitive", name, inputs_of(e));
+    flat_error(l->flat, e->span, "`%s` with %d inputs is no primitive", name, n);
     return NULL;
 }
 

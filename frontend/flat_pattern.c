@@ -77,16 +77,20 @@ MoveAttr *flat_move(Flat *f, const Expr *pattern, Type from, Type to)
 {
     MoveAttr *m = NEW(f->arena, MoveAttr);
     Atoms atoms = {0};
-    bool read = pattern->kind == EX_PATTERN && pattern->from.n == 1 ? groups_read(f, &atoms, m, &pattern->from.at[0], true)
-                                                                     : pattern_fail(f, pattern->span);
-    if (!read || !groups_read(f, &atoms, m, &pattern->to, false)) return NULL;
+    if (pattern->kind != EX_PATTERN || pattern->from.n != 1) {
+        pattern_fail(f, pattern->span);
+        return NULL;
+    }
+    if (!groups_read(f, &atoms, m, &pattern->from.at[0], true) || !groups_read(f, &atoms, m, &pattern->to, false))
+        return NULL;
     sizes_from(m, m->in, m->nin, from);
     sizes_from(m, m->out, m->nout, to);
-    for (int i = 0; i < m->natoms; i++)
-        if (!m->sizes[i]) {
-            flat_error(f, pattern->span, "nothing tells the size of `%s`: write `%s == size`", atoms.names[i], atoms.names[i]);
-            return NULL;
-        }
+    for (int i = 0; i < m->natoms; i++) {
+        const char *name = atoms.names[i];
+        if (m->sizes[i]) continue;
+        flat_error(f, pattern->span, "nothing tells the size of `%s`: write `%s == size`", name, name);
+        return NULL;
+    }
     return m;
 }
 
@@ -106,7 +110,9 @@ static int label_read(Flat *f, ContractAttr *c, Labels *l, const Expr *e)
     return c->nlabels++;
 }
 
-static bool labels_read(Flat *f, ContractAttr *c, Labels *l, const PatternList *list, int *labels, int *n, const Type *t)
+/* The labels of one operand, whose type is t; of the result where t is NULL. */
+static bool labels_read(Flat *f, ContractAttr *c, Labels *l, const PatternList *list, int *labels, int *n,
+                        const Type *t)
 {
     if (list->axes.n > MAX_RANK || (t && list->axes.n != t->rank)) return pattern_fail(f, list->span);
     for (int i = 0; i < list->axes.n; i++) {

@@ -11,8 +11,10 @@ static const Dim *dim_fail(Flat *f, const Expr *e)
 
 static const Dim *dim_named(Flat *f, const Expr *e)
 {
-    for (int i = 0; i < f->program->symbols.n; i++)
-        if (str_equal(f->program->symbols.at[i]->name, e->text)) return dim_symbol(f->program->dims, f->program->symbols.at[i]);
+    for (int i = 0; i < f->program->symbols.n; i++) {
+        const Symbol *s = f->program->symbols.at[i];
+        if (str_equal(s->name, e->text)) return dim_symbol(f->program->dims, s);
+    }
     flat_error(f, e->span, "no dim is called `%s`", e->text);
     return NULL;
 }

@@ -57,7 +57,8 @@ static Range floor_range(Range p, Range k)
 
 static Range atom_range(const Atom *a)
 {
-    if (a->kind == ATOM_SYMBOL) return (Range){symbol_low(a->symbol), a->symbol->fixed ? a->symbol->fixed : a->symbol->high};
+    const Symbol *s = a->symbol;
+    if (a->kind == ATOM_SYMBOL) return (Range){symbol_low(s), s->fixed ? s->fixed : s->high};
     Range p = dim_range(a->p), k = dim_range(a->k);
     if (a->kind == ATOM_FLOOR) return floor_range(p, k);
     return (Range){most(p.low, k.low), most(p.high, k.high)};

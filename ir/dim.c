@@ -361,8 +361,8 @@ const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k)
     }
     int at = lone_floor(p);
     if (at >= 0) return dim_floor_of_floor(ds, p, k, at);
-    if (dim_at_most(ds, dim_const(ds, 0), p) == PROVED && dim_at_most(ds, dim_add(ds, p, dim_const(ds, 1)), k) == PROVED)
-        return dim_const(ds, 0);
+    const Dim *zero = dim_const(ds, 0), *next = dim_add(ds, p, dim_const(ds, 1));
+    if (dim_at_most(ds, zero, p) == PROVED && dim_at_most(ds, next, k) == PROVED) return zero;
     return dim_atom(ds, (Atom){ATOM_FLOOR, NULL, p, k});
 }
 

@@ -93,14 +93,16 @@ Node *node_make(Block *b, OpCode op, Value *const *in, int nin, int nout, const 
     return n;
 }
 
-Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx)
+Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site,
+               Cx *cx)
 {
     Node *n = node_make(b, op, in, nin, op == OP_GRAD ? nin - 1 : 1, attr, site);
     node_infer(n, type, cx);
     return n;
 }
 
-Value *value_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx)
+Value *value_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site,
+                 Cx *cx)
 {
     return &node_new(b, op, in, nin, attr, type, site, cx)->out[0];
 }

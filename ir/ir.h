@@ -230,9 +230,12 @@ Block *block_new(Graph *g, Node *owner);
 /* Adds a node at the end of a block (before its RETURN if there is one). Its result types are inferred; where that
    fails a message was given and the result is poison. `type` is wanted where the inputs do not settle the result
    (leaves, CONVERT, random, regions), else NULL. */
-Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx);
-Value *value_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site, Cx *cx); /* its only result */
-Node *region_new(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site); /* set out[i].type and region->RETURN yourself */
+Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site,
+               Cx *cx);
+Value *value_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site,
+                 Cx *cx); /* its only result */
+/* The caller sets out[i].type, fills the region and ends it with block_return. */
+Node *region_new(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site);
 void block_return(Block *b, Value *const *in, int nin); /* makes or replaces its RETURN */
 void node_set_input(Node *n, int slot, Value *v);
 void value_replace(Value *was, Value *now);     /* every use */
@@ -240,7 +243,8 @@ void node_remove(Node *n);                      /* results must be unused; a reg
 void node_move_before(Node *n, Node *at);       /* within or across blocks of one graph */
 Node *node_at_level(Node *n, const Block *b);   /* n itself, or the region around it, that stands in b; NULL if none */
 bool value_is_const(const Value *v, double *out_value); /* a CONST filled with one number */
-void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n); /* what a region reads from outside, each once, in order */
+/* What a region reads from outside, each once, in order. */
+void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n);
 /* Copies a whole graph; map receives for each old Value.id the copy (may be NULL). */
 Graph *graph_clone(const Graph *g, GraphKind kind, Value **map);
 /* Copies a node (and its region) to the end of b, inputs looked up in map by Value.id where that has them. */

@@ -133,7 +133,10 @@ const char *operand_text(const Printer *p, const Value *v)
     if (p->names[v->id]) return p->names[v->id];
     switch (n->op) {
     case OP_INPUT: return g->inputs.at[n->attr.index].name;
-    case OP_TENSOR: return str_format(p->arena, n->grad_area ? "%s.grad" : "%s", g->program->tensors.at[n->attr.index].path);
+    case OP_TENSOR: {
+        const char *path = g->program->tensors.at[n->attr.index].path;
+        return n->grad_area ? str_format(p->arena, "%s.grad", path) : path;
+    }
     case OP_CLOCK: return n->attr.clock == CLOCK_STEP ? "step" : "epoch";
     case OP_CONST: return number_text(p->arena, v->type.dtype, n->attr.constant.value);
     case OP_HYPER: {

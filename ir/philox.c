@@ -25,7 +25,7 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 
 uint64_t random_stream(const char *path, int ordinal)
 {
-    uint32_t n = (uint32_t)ordinal;
-    const unsigned char bytes[4] = {(unsigned char)n, (unsigned char)(n >> 8), (unsigned char)(n >> 16), (unsigned char)(n >> 24)};
+    unsigned char bytes[4];
+    for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)((uint32_t)ordinal >> 8 * i);
     return hash_bytes(hash_bytes(0, path, strlen(path) + 1), bytes, sizeof bytes);
 }

@@ -46,7 +46,8 @@ static void verify_outputs(Verifier *v, const Node *n)
     for (int i = 0; i < n->nout && !v->failed; i++) {
         const Value *x = &n->out[i];
         if (x->def != n || x->index != i) verify_fail(v, n, "result %d does not know its node", i);
-        else if (x->id >= v->graph->nvalues || v->defined[x->id]) verify_fail(v, n, "result %d has the number of another", i);
+        else if (x->id >= v->graph->nvalues || v->defined[x->id])
+            verify_fail(v, n, "result %d has the number of another", i);
         else if (type_is_poison(x->type)) verify_fail(v, n, "result %d has no type", i);
         else v->defined[x->id] = true;
     }
@@ -78,7 +79,8 @@ static void verify_leaf(Verifier *v, const Node *n)
     int i = n->attr.index;
     if (n->op == OP_INPUT) {
         if (i < 0 || i >= g->inputs.n) verify_fail(v, n, "there is no input %d", i);
-        else if (!type_same(g->inputs.at[i].value->type, n->out[0].type)) verify_fail(v, n, "input %d has another type", i);
+        else if (!type_same(g->inputs.at[i].value->type, n->out[0].type))
+            verify_fail(v, n, "input %d has another type", i);
     } else if (n->op == OP_TENSOR) {
         if (i < 0 || i >= g->program->tensors.n) verify_fail(v, n, "there is no tensor %d", i);
         else if (!type_same(g->program->tensors.at[i].type, n->out[0].type))
@@ -128,7 +130,8 @@ static void verify_uses(Verifier *v, const Block *b)
             }
             for (int u = 0; u < x->uses.n; u++) {
                 Use use = x->uses.at[u];
-                if (use.slot >= use.node->nin || use.node->in[use.slot] != x) verify_fail(v, n, "one of its uses is stale");
+                bool stale = use.slot >= use.node->nin || use.node->in[use.slot] != x;
+                if (stale) verify_fail(v, n, "one of its uses is stale");
             }
         }
         if (n->region) verify_uses(v, n->region);

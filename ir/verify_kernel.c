@@ -80,7 +80,8 @@ static void verify_dependence(Verifier *v, Form *f, const Node *n)
     for (int i = 0; i < n->nin; i++) {
         if (!f->dependent[n->in[i]->id]) continue;
         follows = true;
-        if (!reads_in_place(f, n, i)) verify_fail(v, n, "it reads a reduced value elsewhere than at the kernel's index");
+        if (!reads_in_place(f, n, i))
+            verify_fail(v, n, "it reads a reduced value elsewhere than at the kernel's index");
     }
     Type t = n->out[0].type;
     if (follows && !is_point(f, t) && !is_row(f, t)) verify_fail(v, n, "a reduced value leaves the kernel's index");
@@ -128,7 +129,8 @@ static bool is_forbidden(Stage stage, const Node *n)
 static void verify_stage_block(Verifier *v, const Block *b)
 {
     for (const Node *n = b->first; n && !v->failed; n = n->next) {
-        if (is_forbidden(v->graph->stage, n)) verify_fail(v, n, "`%s` may not stand here any more, or not yet", op_info(n->op)->text);
+        if (is_forbidden(v->graph->stage, n))
+            verify_fail(v, n, "`%s` may not stand here any more, or not yet", op_info(n->op)->text);
         else if (n->op == OP_KERNEL) verify_kernel(v, n);
         else if (n->region) verify_stage_block(v, n->region);
     }

@@ -55,7 +55,8 @@ static void verify_result_places(Verifier *v)
         if (r->kind == RESULT_OUTPUT) good = at.area == AREA_OUTPUT && at.index == r->index;
         if (r->kind == RESULT_NEXT || r->kind == RESULT_GRAD)
             good = same_place(at, tensor_place(g->program, r->index, r->kind == RESULT_GRAD));
-        if (!good) verify_fail(v, g->body->last, "result `%s` lies elsewhere than the host reads it", r->name ? r->name : "out");
+        if (!good)
+            verify_fail(v, g->body->last, "result `%s` lies elsewhere than the host reads it", r->name ? r->name : "out");
     }
 }
 
@@ -81,7 +82,8 @@ static void verify_phase(Verifier *v, const Node *k, const Node *before)
     int nreads;
     Value **reads;
     const KernelAttr *attr = k->attr.kernel;
-    if (attr->phase < 0 || attr->phase >= v->graph->phases) verify_fail(v, k, "phase %d of %d", attr->phase, v->graph->phases);
+    if (attr->phase < 0 || attr->phase >= v->graph->phases)
+        verify_fail(v, k, "phase %d of %d", attr->phase, v->graph->phases);
     if (before && before->attr.kernel->phase > attr->phase) verify_fail(v, k, "it runs before what stands above it");
     block_reads(k->region, v->scratch, &reads, &nreads);
     for (int i = 0; i < nreads; i++) {
@@ -148,13 +150,15 @@ static void verify_workspace_at(Verifier *v, const Lives *lives, const int64_t *
         const Value *x = lives->at[i].value;
         at[i] = dim_eval(x->place.offset, sizes);
         end[i] = at[i] + dim_eval(type_bytes(ds, x->type), sizes);
-        if (at[i] < 0 || at[i] % ALIGNMENT || end[i] > all) verify_fail(v, x->def, "its place is outside the workspace, or not aligned");
+        if (at[i] < 0 || at[i] % ALIGNMENT || end[i] > all)
+            verify_fail(v, x->def, "its place is outside the workspace, or not aligned");
     }
     for (int i = 0; i < lives->n && !v->failed; i++)
         for (int k = 0; k < i && !v->failed; k++) {
             bool together = lives->at[i].from <= lives->at[k].to && lives->at[k].from <= lives->at[i].to;
             if (together && at[i] < end[k] && at[k] < end[i] && !rows_follow(&lives->at[i], &lives->at[k]))
-                verify_fail(v, lives->at[i].value->def, "it lies over `%s`, which is still needed", value_text(lives->at[k].value));
+                verify_fail(v, lives->at[i].value->def, "it lies over `%s`, which is still needed",
+                            value_text(lives->at[k].value));
         }
 }
 

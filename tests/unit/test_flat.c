@@ -1,4 +1,4 @@
-/* The flat form: printing and reading back give the same bytes; what is not the flat form is refused where it stands. */
+/* The flat form: printing and reading back give the same bytes; what is not of it is refused where it stands. */
 #include "frontend/flat.h"
 #include <setjmp.h>
 #include <cmocka.h>
