@@ -94,6 +94,15 @@ static Map *names_taken(const Printer *p)
     return taken;
 }
 
+/* An input or a setting may be called t1 too. */
+static const char *temporary_next(const Printer *p, const Map *taken, int *temporaries)
+{
+    const char *name;
+    do name = str_format(p->arena, "t%d", ++*temporaries);
+    while (map_has(taken, name));
+    return name;
+}
+
 static void names_give_block(Printer *p, const Block *b, Map *taken, int *temporaries)
 {
     for (const Node *n = b->first; n; n = n->next) {
@@ -102,8 +111,7 @@ static void names_give_block(Printer *p, const Block *b, Map *taken, int *tempor
             if (!has_line(v)) continue;
             bool own = v->name && is_word(v->name) && !name_is_temporary(v->name) && !map_has(taken, v->name);
             if (own) map_set(taken, v->name, taken);
-            else ++*temporaries;
-            p->names[v->id] = own ? v->name : str_format(p->arena, "t%d", *temporaries);
+            p->names[v->id] = own ? v->name : temporary_next(p, taken, temporaries);
         }
         if (n->region) names_give_block(p, n->region, taken, temporaries);
     }

@@ -99,6 +99,7 @@ static void verify_node(Verifier *v, const Node *n)
     verify_leaf(v, n);
     bool body = n->op == OP_CALL || n->op == OP_KERNEL;
     if (!v->failed && body != (n->region != NULL)) verify_fail(v, n, "a body is missing, or is one too many");
+    if (n->op == OP_CALL && !n->attr.callee) verify_fail(v, n, "a call without a name");
     if (!v->failed && body && n->region->owner != n) verify_fail(v, n, "its body belongs to another node");
     if (!v->failed && body) verify_block(v, n->region);
     if (!v->failed) verify_outputs(v, n);
