@@ -197,10 +197,10 @@ static double random_any(void)
 
 static const double special[] = {
     0.0, -0.0, INFINITY, -INFINITY, NAN, 1, -1, 0.5, -0.5, 2, -2, 3, -3, DBL_MAX, -DBL_MAX, DBL_MIN, -DBL_MIN,
-    0x1p-1074, -0x1p-1074, 0x1.fffffffffffffp-1, 0x1.0000000000001p0, -0x1.fffffffffffffp-1, FLT_MAX, FLT_MIN, 0x1p-149, -100, 100,
-    709.782712893384, 709.7827128933841, -745.1332191019412, -745.2, 88.72283, 88.7229, -103.98, 1.5, -1.5, 2.5, -2.5,
-    0x1p52, 0x1p53, -0x1p53, 0x1p31, 0x1p63, -0x1p63, 0x1p64, 1e22, 0x1.921fb54442d18p0, 0x1.921fb54442d18p1,
-    6381956970095103 * 0x1p797,
+    0x1p-1074, -0x1p-1074, 0x1.fffffffffffffp-1, 0x1.0000000000001p0, -0x1.fffffffffffffp-1, FLT_MAX, FLT_MIN,
+    0x1p-149, -100, 100, 709.782712893384, 709.7827128933841, -745.1332191019412, -745.2, 88.72283, 88.7229,
+    -103.98, 1.5, -1.5, 2.5, -2.5, 0x1p52, 0x1p53, -0x1p53, 0x1p31, 0x1p63, -0x1p63, 0x1p64, 1e22,
+    0x1.921fb54442d18p0, 0x1.921fb54442d18p1, 6381956970095103 * 0x1p797,
 };
 
 /* Any bits, the usual range, the range of e^x, near 1, near multiples of pi/2, powers of small numbers. */
