@@ -37,21 +37,19 @@ static double seconds_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void trace(const Job *job, uint32_t phase, double since) {
-    const nnrt_options *o = &job->session->options;
-    o->trace(o->user, job->entry, phase, seconds_now() - since);
+static void trace(const nnrt_session *s, const nnrt_entry *e, uint32_t phase, double since) {
+    s->options.trace(s->options.user, e, phase, seconds_now() - since);
 }
 
-static void run_alone(Job *job) {
-    const nnrt_entry *e = job->entry;
-    bool traced = job->session->options.trace != NULL;
-    atomic_store(&job->ran, 1);
+static void run_alone(nnrt_session *s, const nnrt_entry *e) {
+    bool traced = s->options.trace != NULL;
     for (uint32_t p = 0; p < e->nphases; p++) {
         double since = traced ? seconds_now() : 0;
-        e->phases[p](job->session->work, 0, 1);
+        e->phases[p](s->work, 0, 1);
         if (traced)
-            trace(job, p, since);
+            trace(s, e, p, since);
     }
+    s->ran = 1;
 }
 
 /* All workers are here at the same time and meet after each phase. */
@@ -66,7 +64,7 @@ static void run_as_member(void *context, uint32_t worker) {
         e->phases[p](job->session->work, worker, job->workers);
         nnrt__barrier_wait(&job->session->barrier, job->workers);
         if (traced)
-            trace(job, p, since);
+            trace(job->session, e, p, since);
     }
     leave_numbers(numbers);
 }
@@ -86,7 +84,7 @@ static void run_by_phase(Job *job) {
         double since = o->trace ? seconds_now() : 0;
         o->parallel_for(o->user, job->workers, run_one_phase, job);
         if (o->trace)
-            trace(job, job->phase, since);
+            trace(job->session, job->entry, job->phase, since);
     }
 }
 
@@ -101,13 +99,11 @@ static nnrt_pool *pool_of(nnrt_session *s) {
     return s->pool;
 }
 
-static void run_phases(nnrt_session *s, const nnrt_entry *e, bool parallel) {
+static void run_together(nnrt_session *s, const nnrt_entry *e) {
     Job job = {.session = s, .entry = e, .workers = s->options.workers};
     const nnrt_options *o = &s->options;
     nnrt_pool *pool;
-    if (!parallel) {
-        run_alone(&job);
-    } else if (o->team) {
+    if (o->team) {
         o->team(o->user, job.workers, run_as_member, &job);
     } else if (o->parallel_for) {
         run_by_phase(&job);
@@ -115,7 +111,8 @@ static void run_phases(nnrt_session *s, const nnrt_entry *e, bool parallel) {
         job.workers = nnrt__pool_workers(pool);
         nnrt__pool_run(pool, run_as_member, &job);
     } else {
-        run_alone(&job);
+        run_alone(s, e);
+        return;
     }
     s->ran = atomic_load(&job.ran);
 }
@@ -213,7 +210,7 @@ static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b) {
     uint32_t numbers = enter_numbers();
     int32_t status = e->begin(&c);
     if (!status) {
-        run_phases(s, e, b->parallel);
+        (b->parallel ? run_together : run_alone)(s, e);
         status = e->end(s->work);
     }
     leave_numbers(numbers);
