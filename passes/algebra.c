@@ -139,6 +139,33 @@ static Value *rule_move(Build *b, const Node *n)
     return NULL;
 }
 
+/* v along the last axis of what it is an operand of: a single number, or what was spread along just that axis. */
+static Value *per_row(Value *v)
+{
+    if (v->type.rank == 0)
+        return v;
+    bool spread = v->def->op == OP_MOVE && pattern_is_spread(v->def->attr.move, 1u << (v->type.rank - 1));
+    return spread ? v->def->in[0] : NULL;
+}
+
+/* pick(a - spread(m), i) is pick(a, i) - m: the rest of the row is not computed, and neither is its gradient. */
+static Value *rule_pick(Build *b, const Node *n)
+{
+    const Node *f = n->in[0]->def;
+    if (op_info(f->op)->kind != KIND_elementwise || f->nin != 2 || f->out->uses.n != 1 ||
+        !dtype_is_float(n->out->type.dtype))
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        Value *row = per_row(f->in[i]), *in[2];
+        if (!row || f->in[1 - i]->type.rank == 0)
+            continue;
+        in[i] = row;
+        in[1 - i] = build_2(b, OP_PICK, f->in[1 - i], n->in[1]);
+        return build_node(b, f->op, in, 2, NULL, NULL);
+    }
+    return NULL;
+}
+
 /* Once gradients are written out nothing asks any more. */
 static Value *rule_detach(Build *b, const Node *n)
 {
@@ -149,7 +176,7 @@ static Rule *const rules[OP_COUNT] = {
     [OP_ADD] = rule_add,       [OP_SUB] = rule_sub,     [OP_MUL] = rule_mul,         [OP_DIV] = rule_div,
     [OP_POW] = rule_pow,       [OP_NEG] = rule_twice,   [OP_NOT] = rule_twice,       [OP_MIN2] = rule_either,
     [OP_MAX2] = rule_either,   [OP_SELECT] = rule_select, [OP_CONVERT] = rule_convert, [OP_MOVE] = rule_move,
-    [OP_DETACH] = rule_detach,
+    [OP_DETACH] = rule_detach, [OP_PICK] = rule_pick,
 };
 
 /* ---- single numbers that were spread for nothing ---- */

@@ -26,3 +26,23 @@ Value *call_copy(Value *result, Build *b, Arena *scratch)
     Value *returned = end->in[result->index];
     return map[returned->id] ? map[returned->id] : returned;
 }
+
+bool asks_gradient(const Block *b)
+{
+    for (const Node *n = b->first; n; n = n->next)
+        if (n->op == OP_GRAD || (n->region && asks_gradient(n->region)))
+            return true;
+    return false;
+}
+
+void open_askers(Block *b)
+{
+    for (Node *n = b->first, *next; n; n = next) {
+        next = n->next;
+        if (n->region && asks_gradient(n->region)) {
+            Node *before = n->prev;
+            call_open(n);
+            next = before ? before->next : b->first;
+        }
+    }
+}

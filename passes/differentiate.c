@@ -171,27 +171,6 @@ static void unite_leaves(Block *b, Graph *g, Value **tensors, Value **grads)
     }
 }
 
-static bool asks_gradient(const Block *b)
-{
-    for (const Node *n = b->first; n; n = n->next)
-        if (n->op == OP_GRAD || (n->region && asks_gradient(n->region)))
-            return true;
-    return false;
-}
-
-/* A function that asks for gradients itself cannot stay whole: they may reach through its inputs. */
-static void open_askers(Block *b)
-{
-    for (Node *n = b->first, *next; n; n = next) {
-        next = n->next;
-        if (n->region && asks_gradient(n->region)) {
-            Node *before = n->prev;
-            call_open(n);
-            next = before ? before->next : b->first;
-        }
-    }
-}
-
 bool pass_differentiate(Graph *g, Arena *scratch)
 {
     if (!asks_gradient(g->body))

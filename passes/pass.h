@@ -33,6 +33,9 @@ uint32_t all_axes(Type t);
 /* ---- call.c: functions kept whole ---- */
 void call_open(Node *call);                              /* its body takes its place */
 Value *call_copy(Value *result, Build *b, Arena *scratch); /* the body once more, as written by b: the same result */
+bool asks_gradient(const Block *b);                        /* a GRAD stands in it */
+/* Opens functions that ask for gradients themselves: these may reach through their inputs. */
+void open_askers(Block *b);
 
 /* ---- pattern.c: algebra of one-input patterns ---- */
 bool pattern_is_identity(const MoveAttr *m);

@@ -224,6 +224,7 @@ bool pass_split(Graph *g, Arena *scratch)
     TrainInfo *train = train_of(g);
     if (!train || !train->has_loss || train->grad)
         return false;
+    open_askers(g->body);
     Split s = {g, scratch, NEW_ARRAY(scratch, Slot, g->program->tensors.n)};
     if (grad_side_looks_ahead(&s))
         return false;

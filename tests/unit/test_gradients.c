@@ -444,16 +444,18 @@ CASE(RETURN)
     finish(&t, "return", build_2(&t.b, OP_SUB, &call->out[0], &call->out[1]));
 }
 
-/* The second derivative: the gradient of a gradient. */
+/* The second derivative: the gradient of a gradient, also of a call's. */
 CASE(GRAD)
 {
-    Bench t;
-    bench_begin(&t, 6);
-    Value *x = param(&t, SHAPE(N, 4));
-    Value *cube = build_2(&t.b, OP_MUL, x, build_2(&t.b, OP_MUL, x, build_1(&t.b, OP_SIN, x)));
-    Value *in[] = {build_reduce(&t.b, OP_SUM, cube, 3), x};
-    Value *slope = build_node(&t.b, OP_GRAD, in, 2, NULL, NULL);
-    finish(&t, "grad", build_2(&t.b, OP_MUL, slope, build_1(&t.b, OP_EXP, x)));
+    for (int call = 0; call < 2; call++) {
+        Bench t;
+        bench_begin(&t, 6);
+        Value *x = param(&t, SHAPE(N, 4));
+        Value *y = build_2(&t.b, OP_MUL, x, call ? call_weighted(&t.b, x, x) : build_1(&t.b, OP_SIN, x));
+        Value *in[] = {build_reduce(&t.b, OP_SUM, y, 3), x};
+        Value *slope = build_node(&t.b, OP_GRAD, in, 2, NULL, NULL);
+        finish(&t, "grad", build_2(&t.b, OP_MUL, slope, build_1(&t.b, OP_EXP, x)));
+    }
 }
 
 /* Kernels appear after differentiation and must not change what was found, whichever passes made them. */

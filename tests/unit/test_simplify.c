@@ -276,6 +276,22 @@ static void test_dead_values_go(void **state)
     end(&t);
 }
 
+/* Of a row only what is picked is computed. */
+static void test_picking_first(void **state)
+{
+    (void)state;
+    Bench t;
+    begin(&t);
+    Value *x = param(&t, SHAPE(N, 4)), *y = places(&t, 4, SHAPE(N));
+    Value *most = build_spread(&t.b, build_reduce(&t.b, OP_MAX, x, 2), x->type, 2);
+    output(&t, build_2(&t.b, OP_PICK, build_2(&t.b, OP_SUB, x, most), y));
+    simplify(&t, 0);
+    assert_int_equal(result(&t, 0)->def->op, OP_SUB);
+    assert_int_equal(result(&t, 0)->def->in[0]->def->op, OP_PICK);
+    assert_int_equal(count_op(t.g->body, OP_MOVE), 0);
+    end(&t);
+}
+
 /* ---- stable forms ---- */
 
 static Value *sigmoid(Build *b, Value *x) { return build_1(b, OP_SIGMOID, x); }
@@ -396,7 +412,7 @@ int main(void)
         cmocka_unit_test(test_folding),        cmocka_unit_test(test_spreading_goes),
         cmocka_unit_test(test_patterns_join),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_dead_values_go), cmocka_unit_test(test_log_of_softmax),
-        cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_logs_of_sigmoid),
+        cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_picking_first), cmocka_unit_test(test_logs_of_sigmoid),
     };
     return cmocka_run_group_tests_name("simplify", tests, NULL, NULL);
 }
