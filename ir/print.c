@@ -226,12 +226,15 @@ static const Value *result_value(const Graph *g, int i)
     return g->body->last->in[i];
 }
 
+/* In the order of the table, whatever the order of the results. */
 static void tensors_print(const Printer *p)
 {
     const Graph *g = p->graph;
-    for (int i = 0; i < g->program->tensors.n; i++)
-        for (int r = 0; r < g->results.n; r++)
-            if (g->results.at[r].index == i) tensor_print(p, &g->program->tensors.at[i], result_value(g, r));
+    int n = g->program->tensors.n;
+    const Value **first = NEW_ARRAY(p->arena, const Value *, n);
+    for (int r = 0; r < g->results.n; r++) first[g->results.at[r].index] = result_value(g, r);
+    for (int i = 0; i < n; i++)
+        if (first[i]) tensor_print(p, &g->program->tensors.at[i], first[i]);
 }
 
 /* One line a result; the two halves of a pair share theirs. Returns how many results it took. */

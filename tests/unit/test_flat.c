@@ -69,10 +69,42 @@ static void faults_are_refused(void **state)
     refused("  param m.w: f32[4] = 0\n  x", 3, "`.init` block");
 }
 
+static const char *replaced(Cx *cx, const char *text, const char *was, const char *now)
+{
+    const char *at = strstr(text, was);
+    assert_non_null(at);
+    return str_format(cx->arena, "%.*s%s%s", (int)(at - text), text, now, at + strlen(was));
+}
+
+static void plan_refused(const char *was, const char *now, const char *words)
+{
+    Cx *cx = cx_new();
+    Source *s = source_read(cx->arena, NNC_ROOT "/tests/unit/flat/planned.nn", "planned.nn");
+    assert_null(read_flat(cx, replaced(cx, s->text, was, now)));
+    const Diag *d = cx->diags->list.at[cx->diags->list.n - 1];
+    if (!strstr(d->message, words)) fail_msg("%s", d->message);
+    cx_free(cx);
+}
+
+static void broken_plans_are_refused(void **state)
+{
+    (void)state;
+    plan_refused("kernel(prefix = 1, phase = 1)", "kernel(prefix = 0, phase = 1)", "not at the kernel's own index");
+    plan_refused("kernel(prefix = 2, phase = 0) {\n    t1", "kernel(prefix = 2, phase = 2) {\n    t1", "phase 2 of 2");
+    plan_refused("work = 128*N", "work = 64*N", "outside the workspace");
+    plan_refused("h: f64[N, 16] @(0)", "h: f64[N, 16] @(8)", "a view lies elsewhere");
+    plan_refused("@(output, 0)", "@(output, 1)", "lies elsewhere than the host reads it");
+    plan_refused("t3: f64[16] @(params, 100352)", "t3: f64[16] @(params, 0)", "lies elsewhere");
+    plan_refused("f64[16] @(100352)", "f64[16] @(64)", "lies at 100352");
+    plan_refused("phases = 2", "phases = 1", "phase 1 of 1");
+    plan_refused("sum(t6, over = 1)", "mean(t6, over = 1)", "sums for means");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(built_comes_back), cmocka_unit_test(planned_comes_back), cmocka_unit_test(faults_are_refused),
+        cmocka_unit_test(broken_plans_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
