@@ -58,9 +58,10 @@ void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient) {
         vec_push(scratch, &c->list, own);
         cluster_add(c, own, n);
         own->fixed = node_is_fixed(c, n);
-        if (!own->fixed && !cluster_form(c, own, &own->form))
-            UNREACHABLE("an operator that is no kernel by itself");
     }
+    for (int i = 0; i < c->list.n; i++)
+        if (!c->list.at[i]->fixed && !cluster_form(c, c->list.at[i], &c->list.at[i]->form))
+            UNREACHABLE("an operator that is no kernel by itself");
     clusters_number(c);
 }
 
