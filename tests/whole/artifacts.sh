@@ -1,0 +1,151 @@
+#!/bin/sh
+# What a compiled model is made of, for every level of the instruction set: it needs nothing, hides all but its functions,
+# bears company with other models, and says so where the machine cannot run it.
+set -eu
+build=$1 root=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+nnc=$build/nnc
+fail() { echo "FAILED: $*"; exit 1; }
+functions="bytes eval grad init model predict prepare step update"
+
+# ---- sections and symbols ----
+check_library() { # library, model, header
+    readelf -dW "$1" | grep NEEDED && fail "$1 needs another library"
+    [ -z "$(nm -D --undefined-only "$1")" ] || fail "$1 has undefined symbols: $(nm -D --undefined-only "$1")"
+    readelf -SW "$1" | sed 's/\[ *[0-9]*\]//' | awk '($1 == ".data" || $1 == ".bss") && $5 !~ /^0*$/ { print; bad = 1 } END { exit bad }' ||
+        fail "$1 has writable data"
+    for f in $functions; do
+        echo "$2_$f"
+        grep -q "[ *]$2_$f(" "$3" || fail "$3 does not declare $2_$f"
+    done | sort >want
+    nm -D --defined-only "$1" | awk '{ print $3 }' | sort >have
+    diff want have || fail "$1 exports something else"
+}
+for level in x86-64 x86-64-v3 x86-64-v4; do
+    mkdir $level
+    for model in digits rings tiny; do
+        "$nnc" "$root/examples/$model/$model.nn" -march=$level -o $level/lib$model.so
+        check_library $level/lib$model.so $model $level/$model.h
+    done
+    "$nnc" "$root/examples/digits/digits.nn" -march=$level -O0 -g -o $level/debug.so
+    check_library $level/debug.so digits $level/digits.h
+done
+objdump -d x86-64-v3/libdigits.so | grep -q vfmadd || fail "x86-64-v3 code without a fused multiply-add"
+objdump -d x86-64-v4/libdigits.so | grep -q zmm || fail "x86-64-v4 code without a 512-bit register"
+objdump -d x86-64/libdigits.so | grep -qE 'ymm|zmm|vfmadd' && fail "x86-64 code that any machine could not run"
+
+# ---- headers ----
+for order in 'digits rings tiny' 'tiny nnrt digits' 'nnrt rings'; do
+    for h in $order; do echo "#include \"$h.h\""; done >include.c
+    cp include.c include.cc
+    echo 'int unused;' >>include.c
+    cc -std=c99 -pedantic -Wall -Wextra -Werror -Ix86-64 -I"$root/runtime" -c include.c -o /dev/null || fail "C99 does not take $order"
+    g++ -std=c++11 -pedantic -Wall -Wextra -Werror -Ix86-64 -I"$root/runtime" -c include.cc -o /dev/null || fail "C++ does not take $order"
+done
+
+# ---- the same bytes, wherever and whenever compiled ----
+mkdir again
+(cd "$root/examples/digits" && "$nnc" digits.nn -march=x86-64-v3 -o "$work/again/libdigits.so")
+cmp x86-64-v3/libdigits.so again/libdigits.so || fail "two compilations differ"
+cmp x86-64-v3/digits.h again/digits.h || fail "two headers differ"
+
+# ---- two models in one process ----
+cat >both.c <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "nnrt.h"
+/* Opens the libraries given, all of their names global, and prints what each predicts. */
+static void *symbol(void *library, const char *model, const char *name) {
+    char full[64];
+    snprintf(full, sizeof full, "%s_%s", model, name);
+    void *at = dlsym(library, full);
+    if (!at) exit(2);
+    return at;
+}
+static float x[40];
+static _Alignas(64) char params[65536], work[1 << 20];
+int main(int argc, char **argv) {
+    void *library[4];
+    for (int i = 0; i < 40; i++) x[i] = (float)(i % 7) / 4 - 0.5f;
+    for (int i = 1; i < argc; i += 2)
+        if (!(library[i / 2] = dlopen(argv[i], RTLD_NOW | RTLD_GLOBAL))) return fprintf(stderr, "%s\n", dlerror()), 1;
+    for (int i = 1; i < argc; i += 2) {
+        const nnrt_model *(*model)(void) = (const nnrt_model *(*)(void))symbol(library[i / 2], argv[i + 1], "model");
+        nnrt_session *s;
+        const nnrt_model *m = model();
+        float out[32];
+        int32_t e = nnrt_find_entry(m, argv[i + 1], NNRT_PREDICT);
+        const int64_t in_dims[] = {4, m->entries[e].inputs[0].axes[1].size}, out_dims[] = {4, m->entries[e].outputs[0].axes[1].size};
+        if (nnrt_session_new(m, NULL, &s) || nnrt_init(s, 9)
+            || nnrt_bind_input_at(s, e, 0, NNRT_F32, 2, in_dims, x, (size_t)(4 * in_dims[1]) * sizeof *x)
+            || nnrt_bind_output_at(s, e, 0, NNRT_F32, 2, out_dims, out, (size_t)(4 * out_dims[1]) * sizeof *out) || nnrt_run(s, e))
+            return fprintf(stderr, "%s\n", nnrt_error(s)), 1;
+        for (int k = 0; k < 4 * out_dims[1]; k++) printf("%s %a\n", argv[i + 1], out[k]);
+        nnrt_session_free(s);
+    }
+    return 0;
+}
+END
+cc -std=c11 -D_GNU_SOURCE both.c -I"$root/runtime" "$build/runtime/libnnrt.a" -lm -o both
+./both x86-64/librings.so rings >alone
+./both x86-64/libtiny.so tiny >>alone
+[ "$(wc -l <alone)" = 36 ] || fail "the models predict nothing"
+./both x86-64/librings.so rings x86-64/libtiny.so tiny >together
+cmp alone together || fail "two models in one process disturb each other"
+./both x86-64/libtiny.so tiny x86-64/librings.so rings | sort >together
+sort alone | cmp - together || fail "two models in one process disturb each other in the other order"
+# As objects of one program too.
+"$nnc" "$root/examples/rings/rings.nn" -o rings.o
+"$nnc" "$root/examples/tiny/tiny.nn" -o tiny.o
+printf '#include "rings.h"\n#include "tiny.h"\nint main(void) { return !rings_model() || !tiny_model(); }\n' >objects.c
+cc objects.c rings.o tiny.o -o objects && ./objects || fail "two objects do not live in one program"
+
+# ---- a machine that lacks the level ----
+python3 - <<'END' || fail "the features of the descriptor are not found once"
+import struct
+data = open("x86-64/librings.so", "rb").read()
+# size, abi, four names that the loader fills in, and then the features: none for x86-64. Found by the level's hash fields
+# being the only place where the model's byte sizes follow: ask the library itself where its descriptor lies.
+import ctypes
+library = ctypes.CDLL("./x86-64/librings.so")
+library.rings_model.restype = ctypes.c_void_p
+at = library.rings_model()
+base = next(int(line.split("-")[0], 16) for line in open("/proc/self/maps") if line.rstrip().endswith("x86-64/librings.so"))
+sections = [l.split() for l in __import__("subprocess").check_output(["readelf", "-lW", "x86-64/librings.so"], text=True).splitlines()]
+loads = [(int(l[1], 16), int(l[2], 16), int(l[4], 16)) for l in sections if l and l[0] == "LOAD"]
+offset = next(at - base - v + o for o, v, n in loads if v <= at - base < v + n)
+features = offset + 4 + 4 + 3 * 8
+assert struct.unpack_from("<Q", data, features) == (0,)
+open("future.so", "wb").write(data[:features] + struct.pack("<Q", 1 << 40) + data[features + 8:])
+END
+cat >refuse.c <<'END'
+#include <stdio.h>
+#include "nnrt.h"
+int main(void) {
+    nnrt_library *library;
+    int32_t status = nnrt_open("./future.so", &library);
+    puts(nnrt_error(library));
+    nnrt_close(library);
+    return status != NNRT_ERR_CPU;
+}
+END
+cc -std=c99 refuse.c -I"$root/runtime" "$build/runtime/libnnrt.a" -lm -o refuse
+./refuse >sentence || fail "a model for another machine is opened"
+grep -q 'this machine lacks' sentence || fail "the refusal does not say what is missing: $(cat sentence)"
+
+# ---- strange names ----
+newline='new
+line.so'
+for name in 'two words.so' '-dash.so' "$newline" 'ünï.so' '$(touch caught).so' "quo'te.so" '@file.so' no-ending; do
+    "$nnc" "$root/examples/tiny/tiny.nn" -o "$name" || fail "it cannot be called $name"
+    [ -s "./$name" ] || fail "$name is not there"
+    python3 -c 'import ctypes, os, sys; ctypes.CDLL(os.path.abspath(sys.argv[1])).tiny_model' "$name" || fail "$name cannot be opened"
+done
+[ ! -e caught ] || fail "a name was run by a shell"
+echo "precious" >kept.so
+"$nnc" "$root/examples/tiny/tiny.nn" -D nothing=1 -o kept.so 2>/dev/null && fail "an unknown hyper is taken"
+[ "$(cat kept.so)" = precious ] || fail "a failed compilation touched its output"
+echo "every level needs nothing, hides all else, and keeps to itself"
