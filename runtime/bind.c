@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const nnrt_view *view_of(const nnrt_entry *e, uint32_t slot) {
+static const nnrt_view *view_of(const nnrt_entry *e, uint32_t slot)
+{
     return slot < e->ninputs ? &e->inputs[slot] : &e->outputs[slot - e->ninputs];
 }
 
-bool nnrt__has_entry(nnrt_session *s, int32_t entry) {
+bool nnrt__has_entry(nnrt_session *s, int32_t entry)
+{
     if (!s || !s->model)
         return false;
     if (entry >= 0 && (uint32_t)entry < s->model->nentries)
@@ -18,13 +20,15 @@ bool nnrt__has_entry(nnrt_session *s, int32_t entry) {
 }
 
 /* "`image` of `digits` (digits.nn:8)" */
-static const char *name_view(const nnrt_entry *e, const nnrt_view *v, char *buffer, size_t size) {
+static const char *name_view(const nnrt_entry *e, const nnrt_view *v, char *buffer, size_t size)
+{
     snprintf(buffer, size, "`%s` of `%s` (%s)", v->name, e->name, v->where);
     return buffer;
 }
 
 /* Bytes of a dense buffer, or -1 where they cannot be counted. */
-static int64_t dense_bytes(uint32_t dtype, uint32_t rank, const int64_t *dims) {
+static int64_t dense_bytes(uint32_t dtype, uint32_t rank, const int64_t *dims)
+{
     int64_t bytes = (int64_t)nnrt_dtype_bytes(dtype);
     for (uint32_t i = 0; i < rank; i++)
         if (dims[i] < 1 || __builtin_mul_overflow(bytes, dims[i], &bytes))
@@ -32,7 +36,8 @@ static int64_t dense_bytes(uint32_t dtype, uint32_t rank, const int64_t *dims) {
     return bytes;
 }
 
-static bool shape_fits(const nnrt_view *v, uint32_t dtype, uint32_t rank, const int64_t *dims) {
+static bool shape_fits(const nnrt_view *v, uint32_t dtype, uint32_t rank, const int64_t *dims)
+{
     if (dtype != v->dtype || rank != v->rank || rank > NNRT__MAX_RANK)
         return false;
     for (uint32_t i = 0; i < rank; i++)
@@ -42,7 +47,8 @@ static bool shape_fits(const nnrt_view *v, uint32_t dtype, uint32_t rank, const 
 }
 
 static int32_t refuse_shape(nnrt_session *s, const nnrt_entry *e, const nnrt_view *v, uint32_t dtype, uint32_t rank,
-                            const int64_t *dims) {
+                            const int64_t *dims)
+{
     char name[160], wanted[160], given[160];
     uint32_t shown = rank < NNRT__MAX_RANK ? rank : NNRT__MAX_RANK;
     return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s is %s, and is given %s", name_view(e, v, name, sizeof name),
@@ -51,7 +57,8 @@ static int32_t refuse_shape(nnrt_session *s, const nnrt_entry *e, const nnrt_vie
 }
 
 static int32_t bind_slot(nnrt_session *s, int32_t entry, uint32_t slot, uint32_t dtype, uint32_t rank,
-                         const int64_t *dims, void *data, size_t bytes) {
+                         const int64_t *dims, void *data, size_t bytes)
+{
     const nnrt_entry *e = &s->model->entries[entry];
     const nnrt_view *v = view_of(e, slot);
     nnrt_binding *b = &s->bindings[entry];
@@ -81,7 +88,8 @@ static int32_t bind_slot(nnrt_session *s, int32_t entry, uint32_t slot, uint32_t
 }
 
 static int32_t refuse_place(nnrt_session *s, int32_t entry, const char *what, const nnrt_view *views, uint32_t n,
-                            const char *name) {
+                            const char *name)
+{
     char list[256] = "";
     size_t at = 0;
     for (uint32_t i = 0; i < n && at < sizeof list; i++)
@@ -91,12 +99,14 @@ static int32_t refuse_place(nnrt_session *s, int32_t entry, const char *what, co
                       n ? list : "none");
 }
 
-static int32_t no_entry(const nnrt_session *s) {
+static int32_t no_entry(const nnrt_session *s)
+{
     return !s ? NNRT_ERR_NULL : s->model ? NNRT_ERR_ARGUMENT : NNRT_ERR_STATE;
 }
 
 int32_t nnrt_bind_input_at(nnrt_session *s, int32_t entry, int32_t input, uint32_t dtype, uint32_t rank,
-                           const int64_t *dims, const void *data, size_t bytes) {
+                           const int64_t *dims, const void *data, size_t bytes)
+{
     if (!nnrt__has_entry(s, entry))
         return no_entry(s);
     const nnrt_entry *e = &s->model->entries[entry];
@@ -106,7 +116,8 @@ int32_t nnrt_bind_input_at(nnrt_session *s, int32_t entry, int32_t input, uint32
 }
 
 int32_t nnrt_bind_output_at(nnrt_session *s, int32_t entry, int32_t output, uint32_t dtype, uint32_t rank,
-                            const int64_t *dims, void *data, size_t bytes) {
+                            const int64_t *dims, void *data, size_t bytes)
+{
     if (!nnrt__has_entry(s, entry))
         return no_entry(s);
     const nnrt_entry *e = &s->model->entries[entry];
@@ -116,7 +127,8 @@ int32_t nnrt_bind_output_at(nnrt_session *s, int32_t entry, int32_t output, uint
 }
 
 int32_t nnrt_bind_input(nnrt_session *s, int32_t entry, const char *name, uint32_t dtype, uint32_t rank,
-                        const int64_t *dims, const void *data, size_t bytes) {
+                        const int64_t *dims, const void *data, size_t bytes)
+{
     if (!nnrt__has_entry(s, entry))
         return no_entry(s);
     const nnrt_entry *e = &s->model->entries[entry];
@@ -126,7 +138,8 @@ int32_t nnrt_bind_input(nnrt_session *s, int32_t entry, const char *name, uint32
 }
 
 int32_t nnrt_bind_output(nnrt_session *s, int32_t entry, const char *name, uint32_t dtype, uint32_t rank,
-                         const int64_t *dims, void *data, size_t bytes) {
+                         const int64_t *dims, void *data, size_t bytes)
+{
     if (!nnrt__has_entry(s, entry))
         return no_entry(s);
     const nnrt_entry *e = &s->model->entries[entry];
@@ -135,7 +148,8 @@ int32_t nnrt_bind_output(nnrt_session *s, int32_t entry, const char *name, uint3
                   : nnrt_bind_output_at(s, entry, at, dtype, rank, dims, data, bytes);
 }
 
-void nnrt__unbind(nnrt_session *s, int32_t entry) {
+void nnrt__unbind(nnrt_session *s, int32_t entry)
+{
     const nnrt_entry *e = &s->model->entries[entry];
     for (uint32_t i = 0; i < e->ninputs + e->noutputs; i++)
         s->bindings[entry].slots[i].data = NULL;
@@ -143,7 +157,8 @@ void nnrt__unbind(nnrt_session *s, int32_t entry) {
 }
 
 /* ---- sizes ---- */
-static int64_t *size_of_symbol(const nnrt_entry *e, nnrt_binding *b, int32_t symbol) {
+static int64_t *size_of_symbol(const nnrt_entry *e, nnrt_binding *b, int32_t symbol)
+{
     for (uint32_t i = 0; i < e->nsymbols; i++)
         if (e->symbols[i] == symbol)
             return &b->sizes[i];
@@ -151,7 +166,8 @@ static int64_t *size_of_symbol(const nnrt_entry *e, nnrt_binding *b, int32_t sym
 }
 
 /* Takes the lone symbols of one buffer's axes, which must agree with those taken before. */
-static int32_t take_sizes(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b, uint32_t slot) {
+static int32_t take_sizes(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b, uint32_t slot)
+{
     const nnrt_view *v = view_of(e, slot);
     char name[160];
     name_view(e, v, name, sizeof name);
@@ -170,7 +186,8 @@ static int32_t take_sizes(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b,
     return NNRT_OK;
 }
 
-static int32_t check_bounds(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b) {
+static int32_t check_bounds(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b)
+{
     for (uint32_t i = 0; i < e->nsymbols; i++) {
         const nnrt_symbol *symbol = &s->model->symbols[e->symbols[i]];
         if (b->sizes[i] == 0)
@@ -184,7 +201,8 @@ static int32_t check_bounds(nnrt_session *s, const nnrt_entry *e, const nnrt_bin
 }
 
 /* Axes that are formulas of the symbols, now that these are known. */
-static int32_t check_formulas(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, uint32_t slot) {
+static int32_t check_formulas(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, uint32_t slot)
+{
     const nnrt_view *v = view_of(e, slot);
     char name[160];
     for (uint32_t i = 0; i < v->rank; i++) {
@@ -200,12 +218,14 @@ static int32_t check_formulas(nnrt_session *s, const nnrt_entry *e, const nnrt_b
     return NNRT_OK;
 }
 
-static bool overlap(const void *a, size_t na, const void *b, size_t nb) {
+static bool overlap(const void *a, size_t na, const void *b, size_t nb)
+{
     uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
     return a && b && na && nb && x < y + nb && y < x + na;
 }
 
-static int32_t check_overlap(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, uint32_t output) {
+static int32_t check_overlap(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, uint32_t output)
+{
     const nnrt_slot *out = &b->slots[output];
     const nnrt_model *m = s->model;
     const struct { const void *at; int64_t bytes; const char *what; } areas[] = {
@@ -226,7 +246,8 @@ static int32_t check_overlap(nnrt_session *s, const nnrt_entry *e, const nnrt_bi
     return NNRT_OK;
 }
 
-static int32_t need_work(nnrt_session *s, const nnrt_entry *e, int64_t bytes) {
+static int32_t need_work(nnrt_session *s, const nnrt_entry *e, int64_t bytes)
+{
     if (bytes <= 0)
         return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "`%s` (%s) does not run at these sizes: one lies outside its "
                           "bounds, or a demand of the model does not hold", e->name, s->model->source);
@@ -241,7 +262,8 @@ static int32_t need_work(nnrt_session *s, const nnrt_entry *e, int64_t bytes) {
     return NNRT_OK;
 }
 
-int32_t nnrt__solve(nnrt_session *s, int32_t entry) {
+int32_t nnrt__solve(nnrt_session *s, int32_t entry)
+{
     const nnrt_entry *e = &s->model->entries[entry];
     nnrt_binding *b = &s->bindings[entry];
     uint32_t nslots = e->ninputs + e->noutputs;

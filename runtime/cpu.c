@@ -18,7 +18,8 @@ static const Feature features[] = {
     {LEAF_7, EBX, 31, NNRT_CPU_AVX512VL},
 };
 
-static uint32_t cpuid_register(uint32_t leaf, uint32_t reg) {
+static uint32_t cpuid_register(uint32_t leaf, uint32_t reg)
+{
     uint32_t a = 0, b = 0, c = 0, d = 0;
     if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d))
         return 0;
@@ -26,7 +27,8 @@ static uint32_t cpuid_register(uint32_t leaf, uint32_t reg) {
 }
 
 /* Which register files the system saves when it switches threads. */
-static uint64_t saved_registers(void) {
+static uint64_t saved_registers(void)
+{
     if (!(cpuid_register(LEAF_1, ECX) >> 27 & 1)) /* no XGETBV for programs */
         return 0;
     uint32_t low, high;
@@ -35,7 +37,8 @@ static uint64_t saved_registers(void) {
     return flags | ((low & 0xe6) == 0xe6 ? NNRT_CPU_OS_AVX512 : 0);
 }
 
-uint64_t nnrt_cpu_features(void) {
+uint64_t nnrt_cpu_features(void)
+{
     uint64_t found = saved_registers();
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
         if (cpuid_register(features[i].leaf, features[i].reg) >> features[i].bit & 1)
@@ -52,7 +55,8 @@ static const char *const names[] = {
 };
 enum { NNAMES = sizeof names / sizeof *names };
 
-static void list_features(uint64_t flags, char *text, size_t size) {
+static void list_features(uint64_t flags, char *text, size_t size)
+{
     size_t at = 0;
     text[0] = 0;
     for (int i = 0; i < 64 && at < size; i++)
@@ -62,7 +66,8 @@ static void list_features(uint64_t flags, char *text, size_t size) {
         }
 }
 
-static int32_t check_model(nnrt_fault *fault, const nnrt_model *m) {
+static int32_t check_model(nnrt_fault *fault, const nnrt_model *m)
+{
     if (!m)
         return nnrt__fail(fault, NNRT_ERR_NULL, "no model is given");
     if (m->abi != NNRT_ABI || m->size < sizeof *m)
@@ -78,7 +83,8 @@ static int32_t check_model(nnrt_fault *fault, const nnrt_model *m) {
                       "-march=native on this machine, or with -march=x86-64 for any", m->name, m->level, list);
 }
 
-int32_t nnrt_check(const nnrt_model *model, char *message, size_t size) {
+int32_t nnrt_check(const nnrt_model *model, char *message, size_t size)
+{
     nnrt_fault fault;
     return nnrt__say(&fault, check_model(&fault, model), message, size);
 }

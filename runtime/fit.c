@@ -4,12 +4,14 @@
 
 enum { DEFAULT_BATCH = 32 };
 
-void nnrt_source_init(nnrt_source *source) {
+void nnrt_source_init(nnrt_source *source)
+{
     memset(source, 0, sizeof *source);
     source->size = sizeof *source;
 }
 
-void nnrt_fit_options_init(nnrt_fit_options *options) {
+void nnrt_fit_options_init(nnrt_fit_options *options)
+{
     memset(options, 0, sizeof *options);
     options->size = sizeof *options;
     options->shuffle = 1;
@@ -31,12 +33,14 @@ typedef struct Feed {
     void **buffers;     /* by input: a batch of rows */
 } Feed;
 
-static int32_t complain(const Feed *f, int32_t status, const char *what) {
+static int32_t complain(const Feed *f, int32_t status, const char *what)
+{
     return nnrt__fail(&f->session->fault, status, "the samples for `%s` %s", f->info->name, what);
 }
 
 /* ---- what a source must be ---- */
-static int32_t check_source(const Feed *f) {
+static int32_t check_source(const Feed *f)
+{
     const nnrt_source *s = f->source;
     if (!s || s->size != sizeof *s)
         return complain(f, NNRT_ERR_NULL, "are missing, or not started by nnrt_source_init");
@@ -52,7 +56,8 @@ static int32_t check_source(const Feed *f) {
     return f->rows < 1 ? complain(f, NNRT_ERR_SIZE, "are none") : NNRT_OK;
 }
 
-static int32_t settle_batch(Feed *f, int64_t wanted) {
+static int32_t settle_batch(Feed *f, int64_t wanted)
+{
     const nnrt_entry *e = f->info;
     const nnrt_train *t = e->train >= 0 ? &f->session->model->trains[e->train] : NULL;
     if (wanted < 0)
@@ -72,7 +77,8 @@ static int32_t settle_batch(Feed *f, int64_t wanted) {
 }
 
 /* The size of an input's axis; 0 where nothing settles it. */
-static int64_t axis_size(const Feed *f, const nnrt_axis *axis) {
+static int64_t axis_size(const Feed *f, const nnrt_axis *axis)
+{
     const int64_t *sizes = f->source->sizes;
     if (axis->size >= 0)
         return axis->size;
@@ -84,7 +90,8 @@ static int64_t axis_size(const Feed *f, const nnrt_axis *axis) {
     return 0;
 }
 
-static int32_t measure_rows(Feed *f) {
+static int32_t measure_rows(Feed *f)
+{
     for (uint32_t i = 0; i < f->info->ninputs; i++) {
         const nnrt_view *v = &f->info->inputs[i];
         int64_t bytes = (int64_t)nnrt_dtype_bytes(v->dtype), all;
@@ -100,7 +107,8 @@ static int32_t measure_rows(Feed *f) {
 }
 
 /* ---- life of a feed ---- */
-static int32_t make_buffers(Feed *f) {
+static int32_t make_buffers(Feed *f)
+{
     nnrt_session *s = f->session;
     uint32_t n = f->info->ninputs;
     f->order = nnrt__alloc(s, (size_t)f->rows * sizeof *f->order);
@@ -116,7 +124,8 @@ static int32_t make_buffers(Feed *f) {
     return status;
 }
 
-static void feed_close(Feed *f) {
+static void feed_close(Feed *f)
+{
     nnrt_session *s = f->session;
     uint32_t n = f->info->ninputs;
     nnrt__unbind(s, f->entry);
@@ -128,7 +137,8 @@ static void feed_close(Feed *f) {
     nnrt__release(s, f->order, (size_t)f->rows * sizeof *f->order);
 }
 
-static void set_order(Feed *f, bool shuffle, uint64_t seed, uint64_t epoch) {
+static void set_order(Feed *f, bool shuffle, uint64_t seed, uint64_t epoch)
+{
     const int64_t *chosen = f->source->chosen;
     if (shuffle)
         nnrt_shuffle(seed, epoch, f->permuted, f->rows);
@@ -139,7 +149,8 @@ static void set_order(Feed *f, bool shuffle, uint64_t seed, uint64_t epoch) {
 }
 
 static int32_t feed_open(Feed *f, nnrt_session *s, const char *train, int kind, const nnrt_source *source,
-                         int64_t batch) {
+                         int64_t batch)
+{
     *f = (Feed){.session = s, .source = source};
     f->entry = nnrt_find_entry(s->model, train, kind);
     if (f->entry < 0)
@@ -161,16 +172,19 @@ static int32_t feed_open(Feed *f, nnrt_session *s, const char *train, int kind, 
 }
 
 /* ---- one batch ---- */
-static int64_t batches_of(const Feed *f) {
+static int64_t batches_of(const Feed *f)
+{
     return f->info->rows ? (f->rows + f->batch - 1) / f->batch : f->rows / f->batch;
 }
 
-static int64_t rows_of_batch(const Feed *f, int64_t batch) {
+static int64_t rows_of_batch(const Feed *f, int64_t batch)
+{
     int64_t left = f->rows - batch * f->batch;
     return left < f->batch ? left : f->batch;
 }
 
-static int32_t bind_rows(Feed *f, int64_t rows) {
+static int32_t bind_rows(Feed *f, int64_t rows)
+{
     int32_t status = NNRT_OK;
     for (uint32_t i = 0; i < f->info->ninputs && !status; i++) {
         const nnrt_view *v = &f->info->inputs[i];
@@ -184,7 +198,8 @@ static int32_t bind_rows(Feed *f, int64_t rows) {
     return status;
 }
 
-static int32_t gather(const Feed *f, const int64_t *rows, int64_t n) {
+static int32_t gather(const Feed *f, const int64_t *rows, int64_t n)
+{
     const nnrt_source *s = f->source;
     if (s->fetch) {
         int32_t status = s->fetch(s->user, rows, n, f->buffers);
@@ -201,7 +216,8 @@ static int32_t gather(const Feed *f, const int64_t *rows, int64_t n) {
 }
 
 /* Runs the entry on batch number `batch`; totals of the entry are then those of this batch. */
-static int32_t run_batch(Feed *f, int64_t batch) {
+static int32_t run_batch(Feed *f, int64_t batch)
+{
     int64_t rows = rows_of_batch(f, batch);
     int32_t status = rows == f->bound ? NNRT_OK : bind_rows(f, rows);
     if (!status)
@@ -214,13 +230,15 @@ static int32_t run_batch(Feed *f, int64_t batch) {
     return nnrt_run(f->session, f->entry);
 }
 
-static void add_totals(double *to, const double *from, uint32_t n) {
+static void add_totals(double *to, const double *from, uint32_t n)
+{
     for (uint32_t i = 0; i < n; i++)
         to[i] += from[i];
 }
 
 /* ---- epochs ---- */
-static int32_t evaluate(Feed *f, double *totals) {
+static int32_t evaluate(Feed *f, double *totals)
+{
     int32_t status = NNRT_OK;
     memset(totals, 0, f->info->ntotals * sizeof *totals);
     for (int64_t b = 0; b < batches_of(f) && !status; b++)
@@ -237,12 +255,14 @@ typedef struct Fit {
     bool over;
 } Fit;
 
-static void report(Fit *fit, int (*callback)(void *, const nnrt_progress *)) {
+static void report(Fit *fit, int (*callback)(void *, const nnrt_progress *))
+{
     if (callback && callback(fit->options->user, &fit->progress))
         fit->over = true;
 }
 
-static int32_t run_epoch(Fit *fit) {
+static int32_t run_epoch(Fit *fit)
+{
     Feed *f = &fit->train;
     nnrt_progress *p = &fit->progress;
     memset(fit->totals, 0, f->info->ntotals * sizeof *fit->totals);
@@ -266,7 +286,8 @@ static int32_t run_epoch(Fit *fit) {
     return status;
 }
 
-static int32_t run_epochs(Fit *fit) {
+static int32_t run_epochs(Fit *fit)
+{
     nnrt_session *s = fit->train.session;
     const nnrt_fit_options *o = fit->options;
     nnrt_progress *p = &fit->progress;
@@ -283,7 +304,8 @@ static int32_t run_epochs(Fit *fit) {
     return status;
 }
 
-static void describe(Fit *fit) {
+static void describe(Fit *fit)
+{
     const Feed *f = &fit->train;
     nnrt_progress *p = &fit->progress;
     p->epochs = (uint64_t)fit->options->epochs;
@@ -295,7 +317,8 @@ static void describe(Fit *fit) {
     p->last = nnrt_totals(f->session, f->entry);
 }
 
-static int32_t fit_with_test(Fit *fit, const char *train) {
+static int32_t fit_with_test(Fit *fit, const char *train)
+{
     nnrt_session *s = fit->train.session;
     const nnrt_source *test = fit->options->test;
     size_t bytes = fit->train.info->ntotals * sizeof(double), test_bytes = 0;
@@ -320,13 +343,15 @@ static int32_t fit_with_test(Fit *fit, const char *train) {
     return status;
 }
 
-static int32_t may_fit(nnrt_session *s) {
+static int32_t may_fit(nnrt_session *s)
+{
     if (!s)
         return NNRT_ERR_NULL;
     return s->model ? nnrt__need_values(s) : nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model");
 }
 
-int32_t nnrt_fit(nnrt_session *s, const char *train, const nnrt_source *data, const nnrt_fit_options *options) {
+int32_t nnrt_fit(nnrt_session *s, const char *train, const nnrt_source *data, const nnrt_fit_options *options)
+{
     int32_t status = may_fit(s);
     nnrt_fit_options plain;
     nnrt_fit_options_init(&plain);
@@ -344,7 +369,8 @@ int32_t nnrt_fit(nnrt_session *s, const char *train, const nnrt_source *data, co
     return status;
 }
 
-int32_t nnrt_evaluate(nnrt_session *s, const char *train, const nnrt_source *data, int64_t batch, double *totals) {
+int32_t nnrt_evaluate(nnrt_session *s, const char *train, const nnrt_source *data, int64_t batch, double *totals)
+{
     Feed feed;
     int32_t status = may_fit(s);
     if (status)

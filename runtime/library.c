@@ -19,16 +19,19 @@ struct nnrt_library {
 };
 
 /* ---- before loading: a file cut short would end the process where the loader touches its missing pages ---- */
-static int32_t refuse(nnrt_library *l, const char *path, const char *why) {
+static int32_t refuse(nnrt_library *l, const char *path, const char *why)
+{
     return nnrt__fail(&l->fault, NNRT_ERR_FILE, "%s: %s", path, why);
 }
 
-static bool read_at(int fd, void *into, size_t n, uint64_t from) {
+static bool read_at(int fd, void *into, size_t n, uint64_t from)
+{
     return pread(fd, into, n, (off_t)from) == (ssize_t)n;
 }
 
 /* Does everything that the loader would map lie inside the file? */
-static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size) {
+static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size)
+{
     for (unsigned i = 0; i < head->e_phnum; i++) {
         ElfW(Phdr) segment;
         uint64_t end;
@@ -41,7 +44,8 @@ static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size) {
     return head->e_phnum > 0;
 }
 
-static int32_t look_inside(nnrt_library *l, const char *path, int fd) {
+static int32_t look_inside(nnrt_library *l, const char *path, int fd)
+{
     ElfW(Ehdr) head;
     struct stat info;
     if (fstat(fd, &info) || !S_ISREG(info.st_mode))
@@ -53,7 +57,8 @@ static int32_t look_inside(nnrt_library *l, const char *path, int fd) {
     return NNRT_OK;
 }
 
-static int32_t check_file(nnrt_library *l, const char *path) {
+static int32_t check_file(nnrt_library *l, const char *path)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return nnrt__fail(&l->fault, NNRT_ERR_FILE, "%s: cannot read: %s", path, strerror(errno));
@@ -65,11 +70,13 @@ static int32_t check_file(nnrt_library *l, const char *path) {
 /* ---- which model it holds: the S whose S_model, S_init, S_prepare and S_bytes are all exported ---- */
 typedef struct Symbols { const ElfW(Sym) *at; const char *names; const uint32_t *hash, *gnu_hash; } Symbols;
 
-static const void *place_of(const struct link_map *map, ElfW(Addr) at) {
+static const void *place_of(const struct link_map *map, ElfW(Addr) at)
+{
     return (const void *)(at < map->l_addr ? at + map->l_addr : at); /* the C library may have added l_addr already */
 }
 
-static Symbols find_symbols(const struct link_map *map) {
+static Symbols find_symbols(const struct link_map *map)
+{
     Symbols s = {0};
     for (const ElfW(Dyn) *d = map->l_ld; d && d->d_tag != DT_NULL; d++) {
         if (d->d_tag == DT_SYMTAB)
@@ -85,7 +92,8 @@ static Symbols find_symbols(const struct link_map *map) {
 }
 
 /* The GNU table does not tell its length: it ends with the last chain, whose last word is odd. */
-static uint32_t count_by_gnu_hash(const uint32_t *table) {
+static uint32_t count_by_gnu_hash(const uint32_t *table)
+{
     uint32_t nbuckets = table[0], first = table[1], nwords = table[2], last = 0;
     const uint32_t *buckets = table + 4 + nwords * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + nbuckets;
@@ -98,17 +106,20 @@ static uint32_t count_by_gnu_hash(const uint32_t *table) {
     return last + 1;
 }
 
-static uint32_t count_symbols(const Symbols *s) {
+static uint32_t count_symbols(const Symbols *s)
+{
     return s->hash ? s->hash[1] : s->gnu_hash ? count_by_gnu_hash(s->gnu_hash) : 0;
 }
 
-static bool exports(void *handle, const char *stem, size_t n, const char *tail) {
+static bool exports(void *handle, const char *stem, size_t n, const char *tail)
+{
     char name[512];
     int length = snprintf(name, sizeof name, "%.*s%s", (int)n, stem, tail);
     return length > 0 && (size_t)length < sizeof name && dlsym(handle, name);
 }
 
-static const char *find_model_symbol(void *handle, const struct link_map *map) {
+static const char *find_model_symbol(void *handle, const struct link_map *map)
+{
     static const char tail[] = "_model";
     Symbols s = find_symbols(map);
     if (!s.at || !s.names)
@@ -125,7 +136,8 @@ static const char *find_model_symbol(void *handle, const struct link_map *map) {
     return NULL;
 }
 
-static int32_t take_model(nnrt_library *l, const char *path) {
+static int32_t take_model(nnrt_library *l, const char *path)
+{
     struct link_map *map;
     const nnrt_model *(*describe)(void) = NULL;
     const char *name = dlinfo(l->handle, RTLD_DI_LINKMAP, &map) ? NULL : find_model_symbol(l->handle, map);
@@ -142,7 +154,8 @@ static int32_t take_model(nnrt_library *l, const char *path) {
     return NNRT_OK;
 }
 
-static int32_t open_library(nnrt_library *l, const char *path) {
+static int32_t open_library(nnrt_library *l, const char *path)
+{
     char here[4096];
     int32_t status = check_file(l, path);
     if (status)
@@ -158,7 +171,8 @@ static int32_t open_library(nnrt_library *l, const char *path) {
     return take_model(l, path);
 }
 
-int32_t nnrt_open(const char *path, nnrt_library **out) {
+int32_t nnrt_open(const char *path, nnrt_library **out)
+{
     if (!out)
         return NNRT_ERR_NULL;
     nnrt_library *l = *out = calloc(1, sizeof *l);
@@ -167,11 +181,13 @@ int32_t nnrt_open(const char *path, nnrt_library **out) {
     return path ? open_library(l, path) : nnrt__fail(&l->fault, NNRT_ERR_NULL, "no path is given");
 }
 
-const nnrt_model *nnrt_library_model(const nnrt_library *library) {
+const nnrt_model *nnrt_library_model(const nnrt_library *library)
+{
     return library ? library->model : NULL;
 }
 
-void nnrt_close(nnrt_library *library) {
+void nnrt_close(nnrt_library *library)
+{
     if (library && library->handle)
         dlclose(library->handle);
     free(library);

@@ -7,14 +7,16 @@
 
 enum { SPINS = 2000 }; /* some tens of microseconds: about what falling asleep and waking costs */
 
-static void spin_once(void) {
+static void spin_once(void)
+{
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
 }
 
 /* Has the counter moved away from `seen`, within a bounded wait? */
-static bool spin_until_moved(_Atomic uint32_t *counter, uint32_t seen) {
+static bool spin_until_moved(_Atomic uint32_t *counter, uint32_t seen)
+{
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(counter, memory_order_acquire) != seen)
             return true;
@@ -23,33 +25,38 @@ static bool spin_until_moved(_Atomic uint32_t *counter, uint32_t seen) {
     return false;
 }
 
-static void sleep_until_moved(_Atomic uint32_t *counter, uint32_t seen, pthread_mutex_t *lock, pthread_cond_t *moved) {
+static void sleep_until_moved(_Atomic uint32_t *counter, uint32_t seen, pthread_mutex_t *lock, pthread_cond_t *moved)
+{
     pthread_mutex_lock(lock);
     while (atomic_load_explicit(counter, memory_order_acquire) == seen)
         pthread_cond_wait(moved, lock);
     pthread_mutex_unlock(lock);
 }
 
-static void move_on(_Atomic uint32_t *counter, pthread_mutex_t *lock, pthread_cond_t *moved) {
+static void move_on(_Atomic uint32_t *counter, pthread_mutex_t *lock, pthread_cond_t *moved)
+{
     pthread_mutex_lock(lock);
     atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
     pthread_cond_broadcast(moved);
     pthread_mutex_unlock(lock);
 }
 
-void nnrt__barrier_init(nnrt_barrier *b) {
+void nnrt__barrier_init(nnrt_barrier *b)
+{
     atomic_init(&b->arrived, 0);
     atomic_init(&b->round, 0);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->opened, NULL);
 }
 
-void nnrt__barrier_free(nnrt_barrier *b) {
+void nnrt__barrier_free(nnrt_barrier *b)
+{
     pthread_cond_destroy(&b->opened);
     pthread_mutex_destroy(&b->lock);
 }
 
-void nnrt__barrier_wait(nnrt_barrier *b, uint32_t workers) {
+void nnrt__barrier_wait(nnrt_barrier *b, uint32_t workers)
+{
     uint32_t round = atomic_load_explicit(&b->round, memory_order_acquire);
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == workers) {
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
@@ -73,7 +80,8 @@ struct nnrt_pool {
     Worker worker[];
 };
 
-static void *worker_main(void *argument) {
+static void *worker_main(void *argument)
+{
     Worker *self = argument;
     nnrt_pool *pool = self->pool;
     for (uint32_t seen = 0;; seen++) {
@@ -87,7 +95,8 @@ static void *worker_main(void *argument) {
 }
 
 /* The host's signals go to the host's threads. */
-static bool start_worker(Worker *worker) {
+static bool start_worker(Worker *worker)
+{
     sigset_t all;
     pthread_attr_t attributes;
     sigfillset(&all);
@@ -99,7 +108,8 @@ static bool start_worker(Worker *worker) {
     return started;
 }
 
-nnrt_pool *nnrt__pool_new(uint32_t workers) {
+nnrt_pool *nnrt__pool_new(uint32_t workers)
+{
     nnrt_pool *pool = calloc(1, sizeof *pool + workers * sizeof(Worker));
     if (!pool)
         return NULL;
@@ -116,7 +126,8 @@ nnrt_pool *nnrt__pool_new(uint32_t workers) {
     return pool;
 }
 
-void nnrt__pool_free(nnrt_pool *pool) {
+void nnrt__pool_free(nnrt_pool *pool)
+{
     if (!pool)
         return;
     pool->quit = true;
@@ -129,15 +140,18 @@ void nnrt__pool_free(nnrt_pool *pool) {
     free(pool);
 }
 
-uint32_t nnrt__pool_workers(const nnrt_pool *pool) {
+uint32_t nnrt__pool_workers(const nnrt_pool *pool)
+{
     return pool->workers;
 }
 
-bool nnrt__pool_lives_here(const nnrt_pool *pool) {
+bool nnrt__pool_lives_here(const nnrt_pool *pool)
+{
     return pool->process == getpid();
 }
 
-void nnrt__pool_run(nnrt_pool *pool, nnrt_work_fn *work, void *context) {
+void nnrt__pool_run(nnrt_pool *pool, nnrt_work_fn *work, void *context)
+{
     pool->work = work;
     pool->context = context;
     move_on(&pool->job, &pool->lock, &pool->posted);
@@ -145,7 +159,8 @@ void nnrt__pool_run(nnrt_pool *pool, nnrt_work_fn *work, void *context) {
     nnrt__barrier_wait(&pool->done, pool->workers);
 }
 
-uint32_t nnrt__cpu_count(void) {
+uint32_t nnrt__cpu_count(void)
+{
     cpu_set_t set;
     CPU_ZERO(&set);
     if (sched_getaffinity(0, sizeof set, &set))

@@ -8,13 +8,15 @@
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 enum { CONTROL_BITS = 0xffc0, CONTROL_DEFAULT = 0x1f80 };
-static uint32_t enter_numbers(void) {
+static uint32_t enter_numbers(void)
+{
     uint32_t was = _mm_getcsr();
     if ((was & CONTROL_BITS) != CONTROL_DEFAULT)
         _mm_setcsr(CONTROL_DEFAULT);
     return was;
 }
-static void leave_numbers(uint32_t was) {
+static void leave_numbers(uint32_t was)
+{
     if ((was & CONTROL_BITS) != CONTROL_DEFAULT)
         _mm_setcsr(was);
 }
@@ -31,17 +33,20 @@ typedef struct Job {
     _Atomic uint32_t ran;
 } Job;
 
-static double seconds_now(void) {
+static double seconds_now(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void trace(const nnrt_session *s, const nnrt_entry *e, uint32_t phase, double since) {
+static void trace(const nnrt_session *s, const nnrt_entry *e, uint32_t phase, double since)
+{
     s->options.trace(s->options.user, e, phase, seconds_now() - since);
 }
 
-static void run_alone(nnrt_session *s, const nnrt_entry *e) {
+static void run_alone(nnrt_session *s, const nnrt_entry *e)
+{
     bool traced = s->options.trace != NULL;
     for (uint32_t p = 0; p < e->nphases; p++) {
         double since = traced ? seconds_now() : 0;
@@ -53,7 +58,8 @@ static void run_alone(nnrt_session *s, const nnrt_entry *e) {
 }
 
 /* All workers are here at the same time and meet after each phase. */
-static void run_as_member(void *context, uint32_t worker) {
+static void run_as_member(void *context, uint32_t worker)
+{
     Job *job = context;
     const nnrt_entry *e = job->entry;
     bool traced = worker == 0 && job->session->options.trace;
@@ -69,7 +75,8 @@ static void run_as_member(void *context, uint32_t worker) {
     leave_numbers(numbers);
 }
 
-static void run_one_phase(void *context, uint32_t worker) {
+static void run_one_phase(void *context, uint32_t worker)
+{
     Job *job = context;
     uint32_t numbers = enter_numbers();
     if (job->phase == 0)
@@ -78,7 +85,8 @@ static void run_one_phase(void *context, uint32_t worker) {
     leave_numbers(numbers);
 }
 
-static void run_by_phase(Job *job) {
+static void run_by_phase(Job *job)
+{
     const nnrt_options *o = &job->session->options;
     for (job->phase = 0; job->phase < job->entry->nphases; job->phase++) {
         double since = o->trace ? seconds_now() : 0;
@@ -89,7 +97,8 @@ static void run_by_phase(Job *job) {
 }
 
 /* The session's own workers: none where the system grants no thread. */
-static nnrt_pool *pool_of(nnrt_session *s) {
+static nnrt_pool *pool_of(nnrt_session *s)
+{
     if (s->pool && !nnrt__pool_lives_here(s->pool)) { /* a child of fork: the threads stayed behind */
         s->pool = NULL;
         nnrt__barrier_init(&s->barrier);
@@ -99,7 +108,8 @@ static nnrt_pool *pool_of(nnrt_session *s) {
     return s->pool;
 }
 
-static void run_together(nnrt_session *s, const nnrt_entry *e) {
+static void run_together(nnrt_session *s, const nnrt_entry *e)
+{
     Job job = {.session = s, .entry = e, .workers = s->options.workers};
     const nnrt_options *o = &s->options;
     nnrt_pool *pool;
@@ -118,7 +128,8 @@ static void run_together(nnrt_session *s, const nnrt_entry *e) {
 }
 
 /* ---- what went wrong ---- */
-static int64_t index_at(const void *data, uint32_t dtype, int64_t i) {
+static int64_t index_at(const void *data, uint32_t dtype, int64_t i)
+{
     switch (dtype) {
     case NNRT_U8: return ((const uint8_t *)data)[i];
     case NNRT_I8: return ((const int8_t *)data)[i];
@@ -128,7 +139,8 @@ static int64_t index_at(const void *data, uint32_t dtype, int64_t i) {
     }
 }
 
-static int32_t explain_index(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b) {
+static int32_t explain_index(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b)
+{
     for (uint32_t i = 0; i < e->ninputs; i++) {
         const nnrt_view *v = &e->inputs[i];
         int64_t n = (int64_t)(b->slots[i].bytes / nnrt_dtype_bytes(v->dtype));
@@ -143,7 +155,8 @@ static int32_t explain_index(nnrt_session *s, const nnrt_entry *e, const nnrt_bi
     return nnrt__fail(&s->fault, NNRT_ERR_INDEX, "`%s` met an index value outside its range", e->name);
 }
 
-static bool is_finite(const nnrt_tensor *t, const char *at) {
+static bool is_finite(const nnrt_tensor *t, const char *at)
+{
     int64_t n = t->bytes / (int64_t)nnrt_dtype_bytes(t->dtype);
     for (int64_t i = 0; i < n; i++)
         if ((t->dtype == NNRT_F32 && !isfinite(((const float *)(const void *)at)[i])) ||
@@ -152,7 +165,8 @@ static bool is_finite(const nnrt_tensor *t, const char *at) {
     return true;
 }
 
-static int32_t explain_nonfinite(nnrt_session *s, const nnrt_entry *e) {
+static int32_t explain_nonfinite(nnrt_session *s, const nnrt_entry *e)
+{
     const nnrt_model *m = s->model;
     for (uint32_t i = 0; e->kind == NNRT_GRAD && i < m->ntensors; i++) {
         const nnrt_tensor *t = &m->tensors[i];
@@ -165,7 +179,8 @@ static int32_t explain_nonfinite(nnrt_session *s, const nnrt_entry *e) {
                       (unsigned long long)s->clock.step);
 }
 
-static int32_t explain(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, int32_t status) {
+static int32_t explain(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, int32_t status)
+{
     if (status == NNRT_ERR_INDEX)
         return explain_index(s, e, b);
     if (status == NNRT_ERR_NONFINITE)
@@ -176,7 +191,8 @@ static int32_t explain(nnrt_session *s, const nnrt_entry *e, const nnrt_binding 
 /* ---- the call ---- */
 static bool trains(const nnrt_entry *e) { return e->kind == NNRT_STEP || e->kind == NNRT_UPDATE; }
 
-static int32_t need_grads_of(nnrt_session *s, const nnrt_entry *e) {
+static int32_t need_grads_of(nnrt_session *s, const nnrt_entry *e)
+{
     if (!s->has_grads || s->grads_train != e->train)
         return nnrt__fail(&s->fault, NNRT_ERR_STATE, "update of `%s` needs gradients: run its grad entry first",
                           e->name);
@@ -186,7 +202,8 @@ static int32_t need_grads_of(nnrt_session *s, const nnrt_entry *e) {
     return NNRT_OK;
 }
 
-static int32_t ready(nnrt_session *s, const nnrt_entry *e, int32_t entry) {
+static int32_t ready(nnrt_session *s, const nnrt_entry *e, int32_t entry)
+{
     int32_t status = nnrt__need_values(s);
     if (!status && !s->bindings[entry].solved)
         status = nnrt__solve(s, entry);
@@ -199,7 +216,8 @@ static int32_t ready(nnrt_session *s, const nnrt_entry *e, int32_t entry) {
     return status;
 }
 
-static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b) {
+static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b)
+{
     bool add = e->kind == NNRT_GRAD && s->has_grads && s->grads_train == e->train;
     s->clock.flags = add ? NNRT_ADD : 0;
     nnrt_call c = {
@@ -217,7 +235,8 @@ static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b) {
     return status;
 }
 
-int32_t nnrt_run(nnrt_session *s, int32_t entry) {
+int32_t nnrt_run(nnrt_session *s, int32_t entry)
+{
     if (!s)
         return NNRT_ERR_NULL;
     if (!nnrt__has_entry(s, entry))
@@ -241,12 +260,14 @@ int32_t nnrt_run(nnrt_session *s, int32_t entry) {
     return NNRT_OK;
 }
 
-const double *nnrt_totals(const nnrt_session *s, int32_t entry) {
+const double *nnrt_totals(const nnrt_session *s, int32_t entry)
+{
     bool known = s && s->model && entry >= 0 && (uint32_t)entry < s->model->nentries;
     return known ? s->bindings[entry].totals : NULL;
 }
 
-int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry) {
+int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry)
+{
     if (!nnrt__has_entry(s, entry))
         return s ? NNRT_ERR_ARGUMENT : NNRT_ERR_NULL;
     for (uint32_t i = 0; i < s->model->entries[entry].ntotals; i++)
@@ -254,6 +275,7 @@ int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry) {
     return NNRT_OK;
 }
 
-uint32_t nnrt_workers_ran(const nnrt_session *session) {
+uint32_t nnrt_workers_ran(const nnrt_session *session)
+{
     return session ? session->ran : 0;
 }

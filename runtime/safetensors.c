@@ -9,13 +9,15 @@ static const struct { const char *name; int64_t bytes; } file_dtypes[] = {
     {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8},
 };
 
-const char *nnrt__file_dtype(uint32_t dtype) {
+const char *nnrt__file_dtype(uint32_t dtype)
+{
     static const char *const names[] = {[NNRT_BOOL] = "BOOL", [NNRT_U8] = "U8",   [NNRT_I8] = "I8",  [NNRT_I32] = "I32",
                                         [NNRT_I64] = "I64",   [NNRT_F32] = "F32", [NNRT_F64] = "F64"};
     return dtype < sizeof names / sizeof *names && names[dtype] ? names[dtype] : "";
 }
 
-static int64_t file_dtype_bytes(const char *name) {
+static int64_t file_dtype_bytes(const char *name)
+{
     for (size_t i = 0; i < sizeof file_dtypes / sizeof *file_dtypes; i++)
         if (!strcmp(file_dtypes[i].name, name))
             return file_dtypes[i].bytes;
@@ -31,17 +33,20 @@ typedef struct Reader {
     int64_t tensors_cap, metadata_cap;
 } Reader;
 
-static bool broken(Reader *r, const char *what) {
+static bool broken(Reader *r, const char *what)
+{
     nnrt__fail(r->fault, NNRT_ERR_FILE, "its header %s, at byte %lld", what, (long long)(r->at - r->start) + 8);
     return false;
 }
 
-static void skip_space(Reader *r) {
+static void skip_space(Reader *r)
+{
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
         r->at++;
 }
 
-static bool accept(Reader *r, char c) {
+static bool accept(Reader *r, char c)
+{
     skip_space(r);
     if (r->at == r->end || *r->at != (unsigned char)c)
         return false;
@@ -49,14 +54,16 @@ static bool accept(Reader *r, char c) {
     return true;
 }
 
-static bool expect(Reader *r, char c) {
+static bool expect(Reader *r, char c)
+{
     char what[] = "lacks a `?`";
     what[9] = c;
     return accept(r, c) || broken(r, what);
 }
 
 /* Numbers are sizes: digits alone, no zero in front. */
-static bool read_number(Reader *r, int64_t *out) {
+static bool read_number(Reader *r, int64_t *out)
+{
     skip_space(r);
     const unsigned char *first = r->at;
     int64_t v = 0;
@@ -69,7 +76,8 @@ static bool read_number(Reader *r, int64_t *out) {
     return true;
 }
 
-static void put_utf8(Reader *r, uint32_t c) {
+static void put_utf8(Reader *r, uint32_t c)
+{
     if (c < 0x80) {
         *r->strings++ = (char)c;
     } else if (c < 0x800) {
@@ -83,7 +91,8 @@ static void put_utf8(Reader *r, uint32_t c) {
 }
 
 /* Four hexadecimal digits: a character of the first plane, no NUL and no half of a pair. */
-static bool read_code(Reader *r) {
+static bool read_code(Reader *r)
+{
     uint32_t c = 0;
     for (int i = 0; i < 4; i++, r->at++) {
         unsigned char d = r->at < r->end ? *r->at : 0;
@@ -98,7 +107,8 @@ static bool read_code(Reader *r) {
     return true;
 }
 
-static bool read_escape(Reader *r) {
+static bool read_escape(Reader *r)
+{
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     unsigned char c = r->at < r->end ? *r->at : 0;
     const char *found = c ? strchr(from, c) : NULL;
@@ -114,7 +124,8 @@ static bool read_escape(Reader *r) {
 }
 
 /* One character of more than a byte, copied if it is well formed: shortest form, no half pair, within Unicode. */
-static bool copy_utf8(Reader *r) {
+static bool copy_utf8(Reader *r)
+{
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char c = *r->at;
     int n = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc0 && c < 0xe0 ? 2 : 0;
@@ -134,7 +145,8 @@ static bool copy_utf8(Reader *r) {
     return true;
 }
 
-static bool read_string(Reader *r, const char **out) {
+static bool read_string(Reader *r, const char **out)
+{
     if (!expect(r, '"'))
         return false;
     *out = r->strings;
@@ -160,7 +172,8 @@ static bool read_string(Reader *r, const char **out) {
 }
 
 /* ---- the form ---- */
-static bool read_sizes(Reader *r, int64_t *out, uint32_t cap, uint32_t *out_n) {
+static bool read_sizes(Reader *r, int64_t *out, uint32_t cap, uint32_t *out_n)
+{
     uint32_t n = 0;
     if (!expect(r, '['))
         return false;
@@ -178,7 +191,8 @@ static bool read_sizes(Reader *r, int64_t *out, uint32_t cap, uint32_t *out_n) {
     return expect(r, ']');
 }
 
-static bool read_offsets(Reader *r, nnrt_file_tensor *t) {
+static bool read_offsets(Reader *r, nnrt_file_tensor *t)
+{
     int64_t pair[2];
     uint32_t n;
     if (!read_sizes(r, pair, 2, &n))
@@ -188,7 +202,8 @@ static bool read_offsets(Reader *r, nnrt_file_tensor *t) {
     return n == 2 || broken(r, "has data_offsets that are no pair");
 }
 
-static bool read_field(Reader *r, nnrt_file_tensor *t, unsigned *seen) {
+static bool read_field(Reader *r, nnrt_file_tensor *t, unsigned *seen)
+{
     const char *key;
     if (!read_string(r, &key) || !expect(r, ':'))
         return false;
@@ -201,7 +216,8 @@ static bool read_field(Reader *r, nnrt_file_tensor *t, unsigned *seen) {
                       : read_offsets(r, t);
 }
 
-static bool check_extent(Reader *r, const nnrt_file_tensor *t) {
+static bool check_extent(Reader *r, const nnrt_file_tensor *t)
+{
     int64_t bytes = file_dtype_bytes(t->dtype);
     if (bytes == 0)
         return broken(r, "has an unknown dtype");
@@ -213,7 +229,8 @@ static bool check_extent(Reader *r, const nnrt_file_tensor *t) {
     return true;
 }
 
-static bool grow(Reader *r, void **at, int64_t n, int64_t *cap, size_t size) {
+static bool grow(Reader *r, void **at, int64_t n, int64_t *cap, size_t size)
+{
     if (n < *cap)
         return true;
     int64_t wider = *cap ? 2 * *cap : 16;
@@ -225,7 +242,8 @@ static bool grow(Reader *r, void **at, int64_t n, int64_t *cap, size_t size) {
     return true;
 }
 
-static bool read_tensor(Reader *r, const char *name) {
+static bool read_tensor(Reader *r, const char *name)
+{
     nnrt_file_header *h = r->header;
     nnrt_file_tensor t = {.name = name};
     unsigned seen = 0;
@@ -247,7 +265,8 @@ static bool read_tensor(Reader *r, const char *name) {
     return true;
 }
 
-static bool read_metadata(Reader *r) {
+static bool read_metadata(Reader *r)
+{
     nnrt_file_header *h = r->header;
     if (h->metadata)
         return broken(r, "has two __metadata__");
@@ -266,7 +285,8 @@ static bool read_metadata(Reader *r) {
     return expect(r, '}');
 }
 
-static bool read_members(Reader *r) {
+static bool read_members(Reader *r)
+{
     if (r->at == r->end || *r->at != '{')
         return broken(r, "does not begin with `{`");
     r->at++;
@@ -286,23 +306,27 @@ static bool read_members(Reader *r) {
 }
 
 /* ---- the whole ---- */
-static int by_begin(const void *a, const void *b) {
+static int by_begin(const void *a, const void *b)
+{
     const nnrt_file_tensor *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
 }
 
-static int by_name(const void *a, const void *b) {
+static int by_name(const void *a, const void *b)
+{
     return strcmp(((const nnrt_file_tensor *)a)->name, ((const nnrt_file_tensor *)b)->name);
 }
 
-static int by_key(const void *a, const void *b) {
+static int by_key(const void *a, const void *b)
+{
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* No hole, no overlap, no rest; no name twice. Leaves the tensors in order of name. */
-static bool check_whole(Reader *r, int64_t data_bytes) {
+static bool check_whole(Reader *r, int64_t data_bytes)
+{
     nnrt_file_header *h = r->header;
     int64_t reached = 0;
     if (h->ntensors > 0)
@@ -326,7 +350,8 @@ static bool check_whole(Reader *r, int64_t data_bytes) {
     return true;
 }
 
-int32_t nnrt__header_read(nnrt_fault *fault, const char *text, size_t n, int64_t data_bytes, nnrt_file_header *out) {
+int32_t nnrt__header_read(nnrt_fault *fault, const char *text, size_t n, int64_t data_bytes, nnrt_file_header *out)
+{
     memset(out, 0, sizeof *out);
     out->strings = malloc(n + 1);
     if (!out->strings)
@@ -339,21 +364,24 @@ int32_t nnrt__header_read(nnrt_fault *fault, const char *text, size_t n, int64_t
     return NNRT_ERR_FILE;
 }
 
-void nnrt__header_free(nnrt_file_header *header) {
+void nnrt__header_free(nnrt_file_header *header)
+{
     free(header->tensors);
     free(header->metadata);
     free(header->strings);
     memset(header, 0, sizeof *header);
 }
 
-const nnrt_file_tensor *nnrt__header_find(const nnrt_file_header *header, const char *name) {
+const nnrt_file_tensor *nnrt__header_find(const nnrt_file_header *header, const char *name)
+{
     nnrt_file_tensor key = {.name = name};
     if (header->ntensors == 0)
         return NULL;
     return bsearch(&key, header->tensors, (size_t)header->ntensors, sizeof key, by_name);
 }
 
-const char *nnrt__header_metadata(const nnrt_file_header *header, const char *key) {
+const char *nnrt__header_metadata(const nnrt_file_header *header, const char *key)
+{
     for (int64_t i = 0; i < header->nmetadata; i++)
         if (!strcmp(header->metadata[2 * i], key))
             return header->metadata[2 * i + 1];

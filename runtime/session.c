@@ -7,18 +7,21 @@ enum { ALIGNMENT = 64 };
 static const double default_parallel_flops = 1e6;
 
 /* ---- memory ---- */
-static size_t padded(size_t bytes) {
+static size_t padded(size_t bytes)
+{
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + (bytes == 0 ? ALIGNMENT : 0);
 }
 
-static void *take(const nnrt_options *o, size_t bytes) {
+static void *take(const nnrt_options *o, size_t bytes)
+{
     if (bytes > SIZE_MAX - 2 * ALIGNMENT)
         return NULL;
     void *memory = o->alloc ? o->alloc(o->user, padded(bytes)) : aligned_alloc(ALIGNMENT, padded(bytes));
     return memory ? memset(memory, 0, padded(bytes)) : NULL;
 }
 
-static void give_back(const nnrt_options *o, void *memory, size_t bytes) {
+static void give_back(const nnrt_options *o, void *memory, size_t bytes)
+{
     if (!memory)
         return;
     if (o->alloc)
@@ -27,25 +30,29 @@ static void give_back(const nnrt_options *o, void *memory, size_t bytes) {
         free(memory);
 }
 
-void *nnrt__alloc(nnrt_session *s, size_t bytes) {
+void *nnrt__alloc(nnrt_session *s, size_t bytes)
+{
     void *memory = take(&s->options, bytes);
     if (!memory)
         nnrt__fail(&s->fault, NNRT_ERR_MEMORY, "there is no memory left for %zu bytes", bytes);
     return memory;
 }
 
-void nnrt__release(nnrt_session *s, void *memory, size_t bytes) {
+void nnrt__release(nnrt_session *s, void *memory, size_t bytes)
+{
     give_back(&s->options, memory, bytes);
 }
 
 /* ---- life ---- */
-void nnrt_options_init(nnrt_options *options) {
+void nnrt_options_init(nnrt_options *options)
+{
     memset(options, 0, sizeof *options);
     options->size = sizeof *options;
     options->parallel_flops = -1;
 }
 
-static int32_t take_options(nnrt_options *own, const nnrt_options *given) {
+static int32_t take_options(nnrt_options *own, const nnrt_options *given)
+{
     nnrt_options_init(own);
     if (given && given->size != sizeof *given)
         return NNRT_ERR_ARGUMENT;
@@ -60,12 +67,14 @@ static int32_t take_options(nnrt_options *own, const nnrt_options *given) {
     return NNRT_OK;
 }
 
-static void reset_clock(nnrt_session *s, uint64_t seed) {
+static void reset_clock(nnrt_session *s, uint64_t seed)
+{
     s->clock = (nnrt_step){.size = sizeof s->clock, .seed = seed, .step = 1, .epoch = 1, .weight = 1};
 }
 
 /* The settings as the model reads them: its size, then a double each. */
-static int32_t fill_hparams(nnrt_session *s) {
+static int32_t fill_hparams(nnrt_session *s)
+{
     const nnrt_model *m = s->model;
     if (m->hparams_bytes == 0)
         return NNRT_OK;
@@ -79,7 +88,8 @@ static int32_t fill_hparams(nnrt_session *s) {
 
 static size_t slots_of(const nnrt_entry *e) { return e->ninputs + e->noutputs; }
 
-static int32_t make_binding(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b) {
+static int32_t make_binding(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b)
+{
     b->slots = nnrt__alloc(s, slots_of(e) * sizeof *b->slots);
     b->buffers = nnrt__alloc(s, slots_of(e) * sizeof *b->buffers);
     b->sizes = nnrt__alloc(s, e->nsymbols * sizeof *b->sizes);
@@ -87,14 +97,16 @@ static int32_t make_binding(nnrt_session *s, const nnrt_entry *e, nnrt_binding *
     return b->slots && b->buffers && b->sizes && b->totals ? NNRT_OK : NNRT_ERR_MEMORY;
 }
 
-static void free_binding(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b) {
+static void free_binding(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b)
+{
     nnrt__release(s, b->slots, slots_of(e) * sizeof *b->slots);
     nnrt__release(s, b->buffers, slots_of(e) * sizeof *b->buffers);
     nnrt__release(s, b->sizes, e->nsymbols * sizeof *b->sizes);
     nnrt__release(s, b->totals, e->ntotals * sizeof *b->totals);
 }
 
-static int32_t fill_session(nnrt_session *s) {
+static int32_t fill_session(nnrt_session *s)
+{
     int32_t status = nnrt_check(s->model, s->fault.text, sizeof s->fault.text);
     if (status) {
         s->model = NULL;
@@ -111,7 +123,8 @@ static int32_t fill_session(nnrt_session *s) {
     return NNRT_OK;
 }
 
-int32_t nnrt_session_new(const nnrt_model *model, const nnrt_options *options, nnrt_session **out) {
+int32_t nnrt_session_new(const nnrt_model *model, const nnrt_options *options, nnrt_session **out)
+{
     nnrt_options own;
     if (!out)
         return NNRT_ERR_NULL;
@@ -132,7 +145,8 @@ int32_t nnrt_session_new(const nnrt_model *model, const nnrt_options *options, n
     return fill_session(s);
 }
 
-void nnrt_session_free(nnrt_session *s) {
+void nnrt_session_free(nnrt_session *s)
+{
     if (!s)
         return;
     const nnrt_model *m = s->model;
@@ -153,30 +167,35 @@ void nnrt_session_free(nnrt_session *s) {
     give_back(&options, s, sizeof *s);
 }
 
-const nnrt_model *nnrt_session_model(const nnrt_session *session) {
+const nnrt_model *nnrt_session_model(const nnrt_session *session)
+{
     return session ? session->model : NULL;
 }
 
 /* ---- areas ---- */
-static int32_t need_area(nnrt_session *s, void **area, int64_t bytes) {
+static int32_t need_area(nnrt_session *s, void **area, int64_t bytes)
+{
     if (!*area)
         *area = nnrt__alloc(s, (size_t)bytes);
     return *area ? NNRT_OK : NNRT_ERR_MEMORY;
 }
 
-int32_t nnrt__own_params(nnrt_session *s) {
+int32_t nnrt__own_params(nnrt_session *s)
+{
     int32_t status = need_area(s, &s->own_params, s->model->params_bytes);
     if (!status && s->params != s->own_params)
         nnrt_use_params(s, NULL);
     return status;
 }
 
-int32_t nnrt__need_grads(nnrt_session *s) {
+int32_t nnrt__need_grads(nnrt_session *s)
+{
     return need_area(s, &s->grads, s->model->grads_bytes);
 }
 
 /* First values of the optimizer's state alone; init writes parameters too, so these go to a scratch area. */
-int32_t nnrt__need_opt(nnrt_session *s) {
+int32_t nnrt__need_opt(nnrt_session *s)
+{
     const nnrt_model *m = s->model;
     if (s->opt)
         return NNRT_OK;
@@ -191,11 +210,13 @@ int32_t nnrt__need_opt(nnrt_session *s) {
     return status;
 }
 
-int32_t nnrt__prepare(nnrt_session *s) {
+int32_t nnrt__prepare(nnrt_session *s)
+{
     return s->model->prepare ? s->model->prepare(s->params) : NNRT_OK;
 }
 
-static int32_t usable(nnrt_session *s) {
+static int32_t usable(nnrt_session *s)
+{
     if (!s)
         return NNRT_ERR_NULL;
     if (s->model)
@@ -203,14 +224,16 @@ static int32_t usable(nnrt_session *s) {
     return nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session was not opened: its model was refused");
 }
 
-int32_t nnrt__need_values(nnrt_session *s) {
+int32_t nnrt__need_values(nnrt_session *s)
+{
     if (s->own_values || s->params != s->own_params || s->model->params_bytes == 0)
         return NNRT_OK;
     return nnrt__fail(&s->fault, NNRT_ERR_STATE, "`%s` has no values yet: call nnrt_init, nnrt_load or nnrt_use_params",
                       s->model->name);
 }
 
-int32_t nnrt_init(nnrt_session *s, uint64_t seed) {
+int32_t nnrt_init(nnrt_session *s, uint64_t seed)
+{
     int32_t status = usable(s);
     if (status || (status = nnrt__own_params(s)))
         return status;
@@ -222,7 +245,8 @@ int32_t nnrt_init(nnrt_session *s, uint64_t seed) {
     return nnrt__prepare(s);
 }
 
-int32_t nnrt_use_params(nnrt_session *s, void *params) {
+int32_t nnrt_use_params(nnrt_session *s, void *params)
+{
     int32_t status = usable(s);
     if (status)
         return status;
@@ -234,14 +258,16 @@ int32_t nnrt_use_params(nnrt_session *s, void *params) {
     return NNRT_OK;
 }
 
-void *nnrt_params(nnrt_session *session) {
+void *nnrt_params(nnrt_session *session)
+{
     return session ? session->params : NULL;
 }
 
 /* ---- one tensor ---- */
 /* The tensor of that name, for a buffer of that many bytes. */
 static int32_t tensor_named(nnrt_session *s, const char *name, const void *buffer, size_t bytes,
-                            const nnrt_tensor **out) {
+                            const nnrt_tensor **out)
+{
     int32_t status = usable(s), i;
     char type[128];
     if (status)
@@ -257,7 +283,8 @@ static int32_t tensor_named(nnrt_session *s, const char *name, const void *buffe
                       nnrt_tensor_text(t, type, sizeof type), t->where, (long long)t->bytes, bytes);
 }
 
-static int32_t find_value(nnrt_session *s, const nnrt_tensor *t, char **out) {
+static int32_t find_value(nnrt_session *s, const nnrt_tensor *t, char **out)
+{
     bool optimizers = t->role == NNRT_OPT;
     int32_t status = optimizers ? nnrt__need_opt(s) : nnrt__need_values(s);
     if (!status)
@@ -265,7 +292,8 @@ static int32_t find_value(nnrt_session *s, const nnrt_tensor *t, char **out) {
     return status;
 }
 
-int32_t nnrt_read(nnrt_session *s, const char *tensor, void *into, size_t bytes) {
+int32_t nnrt_read(nnrt_session *s, const char *tensor, void *into, size_t bytes)
+{
     const nnrt_tensor *t;
     char *from;
     int32_t status = tensor_named(s, tensor, into, bytes, &t);
@@ -275,7 +303,8 @@ int32_t nnrt_read(nnrt_session *s, const char *tensor, void *into, size_t bytes)
     return NNRT_OK;
 }
 
-int32_t nnrt_write(nnrt_session *s, const char *tensor, const void *from, size_t bytes) {
+int32_t nnrt_write(nnrt_session *s, const char *tensor, const void *from, size_t bytes)
+{
     const nnrt_tensor *t;
     char *to;
     int32_t status = tensor_named(s, tensor, from, bytes, &t);
@@ -285,7 +314,8 @@ int32_t nnrt_write(nnrt_session *s, const char *tensor, const void *from, size_t
     return t->role == NNRT_OPT ? NNRT_OK : nnrt__prepare(s);
 }
 
-int32_t nnrt_read_grad(nnrt_session *s, const char *tensor, void *into, size_t bytes) {
+int32_t nnrt_read_grad(nnrt_session *s, const char *tensor, void *into, size_t bytes)
+{
     const nnrt_tensor *t;
     int32_t status = tensor_named(s, tensor, into, bytes, &t);
     if (status)
@@ -298,7 +328,8 @@ int32_t nnrt_read_grad(nnrt_session *s, const char *tensor, void *into, size_t b
     return NNRT_OK;
 }
 
-int32_t nnrt_zero_grad(nnrt_session *s) {
+int32_t nnrt_zero_grad(nnrt_session *s)
+{
     int32_t status = usable(s);
     if (!status)
         s->has_grads = false;
@@ -307,7 +338,8 @@ int32_t nnrt_zero_grad(nnrt_session *s) {
 
 /* ---- settings ---- */
 /* Where a setting's double lies in the session's copy. */
-static int32_t find_setting(nnrt_session *s, const char *name, char **out) {
+static int32_t find_setting(nnrt_session *s, const char *name, char **out)
+{
     int32_t status = usable(s), i;
     if (status)
         return status;
@@ -318,7 +350,8 @@ static int32_t find_setting(nnrt_session *s, const char *name, char **out) {
     return NNRT_OK;
 }
 
-int32_t nnrt_set_hyper(nnrt_session *s, const char *name, double value) {
+int32_t nnrt_set_hyper(nnrt_session *s, const char *name, double value)
+{
     char *at;
     int32_t status = find_setting(s, name, &at);
     if (!status)
@@ -326,7 +359,8 @@ int32_t nnrt_set_hyper(nnrt_session *s, const char *name, double value) {
     return status;
 }
 
-int32_t nnrt_get_hyper(nnrt_session *s, const char *name, double *out_value) {
+int32_t nnrt_get_hyper(nnrt_session *s, const char *name, double *out_value)
+{
     char *at;
     int32_t status = find_setting(s, name, &at);
     if (status)
@@ -337,7 +371,8 @@ int32_t nnrt_get_hyper(nnrt_session *s, const char *name, double *out_value) {
     return NNRT_OK;
 }
 
-int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock) {
+int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock)
+{
     int32_t status = usable(s);
     if (status)
         return status;
@@ -349,6 +384,7 @@ int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock) {
     return NNRT_OK;
 }
 
-const nnrt_step *nnrt_clock(const nnrt_session *session) {
+const nnrt_step *nnrt_clock(const nnrt_session *session)
+{
     return session ? &session->clock : NULL;
 }

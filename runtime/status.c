@@ -18,16 +18,19 @@ static const char *const texts[] = {
     [NNRT_ERR_STATE] = "a call comes out of its order",
 };
 
-const char *nnrt_status_text(int32_t status) {
+const char *nnrt_status_text(int32_t status)
+{
     int known = status >= 0 && status < (int32_t)(sizeof texts / sizeof *texts);
     return known ? texts[status] : "an unknown status";
 }
 
-const char *nnrt_error(const void *handle) {
+const char *nnrt_error(const void *handle)
+{
     return handle ? ((const nnrt_fault *)handle)->text : "";
 }
 
-int32_t nnrt__fail(nnrt_fault *fault, int32_t status, const char *format, ...) {
+int32_t nnrt__fail(nnrt_fault *fault, int32_t status, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(fault->text, sizeof fault->text, format, arguments);
@@ -35,7 +38,8 @@ int32_t nnrt__fail(nnrt_fault *fault, int32_t status, const char *format, ...) {
     return status;
 }
 
-int32_t nnrt__say(const nnrt_fault *fault, int32_t status, char *message, size_t size) {
+int32_t nnrt__say(const nnrt_fault *fault, int32_t status, char *message, size_t size)
+{
     if (message && size > 0)
         snprintf(message, size, "%s", status ? fault->text : "");
     return status;

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* CRC-32C (Castagnoli), four bits at a time. */
-static uint32_t crc32c(const void *data, size_t n) {
+static uint32_t crc32c(const void *data, size_t n)
+{
     static const uint32_t table[16] = {
         0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
         0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
@@ -28,11 +29,13 @@ static uint32_t crc32c(const void *data, size_t n) {
 static bool saved(const nnrt_tensor *t) { return t->role != NNRT_OPT; }
 
 /* ---- files ---- */
-static int32_t failed_to(nnrt_fault *fault, const char *what, const char *path) {
+static int32_t failed_to(nnrt_fault *fault, const char *what, const char *path)
+{
     return nnrt__fail(fault, NNRT_ERR_FILE, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
-static bool read_all(int fd, void *into, size_t n, off_t from) {
+static bool read_all(int fd, void *into, size_t n, off_t from)
+{
     for (size_t done = 0; done < n;) {
         ssize_t got = pread(fd, (char *)into + done, n - done, from + (off_t)done);
         if (got > 0)
@@ -43,7 +46,8 @@ static bool read_all(int fd, void *into, size_t n, off_t from) {
     return true;
 }
 
-static bool write_all(int fd, const void *from, size_t n) {
+static bool write_all(int fd, const void *from, size_t n)
+{
     for (size_t done = 0; done < n;) {
         ssize_t put = write(fd, (const char *)from + done, n - done);
         if (put >= 0)
@@ -58,7 +62,8 @@ static bool write_all(int fd, const void *from, size_t n) {
 /* Text that grows; after a failed allocation it stays NULL. */
 typedef struct Growing { char *at; size_t n, cap; bool failed; } Growing;
 
-static void add_bytes(Growing *g, const void *from, size_t n) {
+static void add_bytes(Growing *g, const void *from, size_t n)
+{
     if (g->failed)
         return;
     if (g->n + n > g->cap) {
@@ -76,7 +81,8 @@ static void add_bytes(Growing *g, const void *from, size_t n) {
 
 static void add_text(Growing *g, const char *text) { add_bytes(g, text, strlen(text)); }
 
-static void add_string(Growing *g, const char *text) {
+static void add_string(Growing *g, const char *text)
+{
     char escape[8];
     add_text(g, "\"");
     for (; *text; text++) {
@@ -90,13 +96,15 @@ static void add_string(Growing *g, const char *text) {
     add_text(g, "\"");
 }
 
-static void add_pair(Growing *g, const char *key, const char *value) {
+static void add_pair(Growing *g, const char *key, const char *value)
+{
     add_string(g, key);
     add_text(g, ":");
     add_string(g, value);
 }
 
-static void add_metadata(Growing *g, const nnrt_model *m, const char *params) {
+static void add_metadata(Growing *g, const nnrt_model *m, const char *params)
+{
     char text[32], key[NNRT__MAX_NAME + 16];
     add_text(g, "{\"__metadata__\":{");
     add_pair(g, "format", "nnc-weights-1");
@@ -117,7 +125,8 @@ static void add_metadata(Growing *g, const nnrt_model *m, const char *params) {
     add_text(g, "}");
 }
 
-static void add_tensor(Growing *g, const nnrt_tensor *t, int64_t begin) {
+static void add_tensor(Growing *g, const nnrt_tensor *t, int64_t begin)
+{
     char text[96];
     add_text(g, ",");
     add_string(g, t->name);
@@ -132,7 +141,8 @@ static void add_tensor(Growing *g, const nnrt_tensor *t, int64_t begin) {
 }
 
 /* Wide elements first, so that every tensor is aligned in the file. */
-static void each_saved(const nnrt_model *m, void (*visit)(void *context, const nnrt_tensor *t), void *context) {
+static void each_saved(const nnrt_model *m, void (*visit)(void *context, const nnrt_tensor *t), void *context)
+{
     for (size_t bytes = 8; bytes > 0; bytes /= 2)
         for (uint32_t i = 0; i < m->ntensors; i++)
             if (saved(&m->tensors[i]) && nnrt_dtype_bytes(m->tensors[i].dtype) == bytes)
@@ -141,19 +151,22 @@ static void each_saved(const nnrt_model *m, void (*visit)(void *context, const n
 
 typedef struct Saving { Growing file; int64_t begin; const char *params; } Saving;
 
-static void save_entry(void *context, const nnrt_tensor *t) {
+static void save_entry(void *context, const nnrt_tensor *t)
+{
     Saving *s = context;
     add_tensor(&s->file, t, s->begin);
     s->begin += t->bytes;
 }
 
-static void save_data(void *context, const nnrt_tensor *t) {
+static void save_data(void *context, const nnrt_tensor *t)
+{
     Saving *s = context;
     add_bytes(&s->file, s->params + t->offset, (size_t)t->bytes);
 }
 
 /* The whole file: eight bytes of length, the header filled up to a multiple of eight, the data. */
-static Growing compose(const nnrt_model *m, const char *params) {
+static Growing compose(const nnrt_model *m, const char *params)
+{
     Saving s = {.params = params};
     unsigned char length[8];
     add_bytes(&s.file, "        ", 8);
@@ -171,7 +184,8 @@ static Growing compose(const nnrt_model *m, const char *params) {
 }
 
 /* Opens a new file beside `path`, whose name goes to `name`. */
-static int open_beside(const char *path, char *name, size_t size) {
+static int open_beside(const char *path, char *name, size_t size)
+{
     for (int i = 0; i < 100; i++) {
         if ((size_t)snprintf(name, size, "%s.%ld-%d.tmp", path, (long)getpid(), i) >= size)
             return errno = ENAMETOOLONG, -1;
@@ -183,7 +197,8 @@ static int open_beside(const char *path, char *name, size_t size) {
 }
 
 /* Makes a rename last through a power cut. Some file systems refuse to sync a directory: then they need it not. */
-static void sync_directory(const char *path) {
+static void sync_directory(const char *path)
+{
     char directory[4096];
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) + 1 : 0;
@@ -198,7 +213,8 @@ static void sync_directory(const char *path) {
     close(fd);
 }
 
-static int32_t replace_file(nnrt_fault *fault, const char *path, const Growing *file) {
+static int32_t replace_file(nnrt_fault *fault, const char *path, const Growing *file)
+{
     char name[4096];
     int fd = open_beside(path, name, sizeof name);
     if (fd < 0)
@@ -219,7 +235,8 @@ static int32_t replace_file(nnrt_fault *fault, const char *path, const Growing *
     return failed_to(fault, "write", path);
 }
 
-static int32_t save(nnrt_fault *fault, const nnrt_model *m, const void *params, const char *path) {
+static int32_t save(nnrt_fault *fault, const nnrt_model *m, const void *params, const char *path)
+{
     if (!m || !path || (!params && m->params_bytes > 0))
         return nnrt__fail(fault, NNRT_ERR_NULL, "saving needs a model, its parameters and a path");
     Growing file = compose(m, params);
@@ -240,7 +257,8 @@ typedef struct Loading {
     nnrt_file_header header;
 } Loading;
 
-static const char *file_shape(const nnrt_file_tensor *t, char *buffer, size_t size) {
+static const char *file_shape(const nnrt_file_tensor *t, char *buffer, size_t size)
+{
     size_t at = (size_t)snprintf(buffer, size, "%s", t->dtype);
     for (uint32_t i = 0; i < t->rank && at < size; i++)
         at += (size_t)snprintf(buffer + at, size - at, "%s%lld", i ? ", " : "[", (long long)t->dims[i]);
@@ -251,21 +269,24 @@ static const char *file_shape(const nnrt_file_tensor *t, char *buffer, size_t si
     return buffer;
 }
 
-static bool same_shape(const nnrt_tensor *t, const nnrt_file_tensor *f) {
+static bool same_shape(const nnrt_tensor *t, const nnrt_file_tensor *f)
+{
     if (strcmp(f->dtype, nnrt__file_dtype(t->dtype)) || f->rank != t->rank)
         return false;
     return t->rank == 0 || !memcmp(f->dims, t->dims, t->rank * sizeof *t->dims);
 }
 
 /* What a file of another model also says. */
-static const char *hash_note(const Loading *l) {
+static const char *hash_note(const Loading *l)
+{
     char wanted[32];
     const char *hash = nnrt__header_metadata(&l->header, "weights_hash");
     snprintf(wanted, sizeof wanted, "%016llx", (unsigned long long)l->model->weights_hash);
     return hash && strcmp(hash, wanted) ? "; it was written by a model with other parameters" : "";
 }
 
-static int32_t match_tensor(const Loading *l, const nnrt_tensor *t) {
+static int32_t match_tensor(const Loading *l, const nnrt_tensor *t)
+{
     const nnrt_file_tensor *f = nnrt__header_find(&l->header, t->name);
     char wanted[160], given[160];
     nnrt_tensor_text(t, wanted, sizeof wanted);
@@ -278,7 +299,8 @@ static int32_t match_tensor(const Loading *l, const nnrt_tensor *t) {
                       t->where, file_shape(f, given, sizeof given), hash_note(l));
 }
 
-static int32_t match_all(const Loading *l) {
+static int32_t match_all(const Loading *l)
+{
     const nnrt_model *m = l->model;
     for (uint32_t i = 0; i < m->ntensors; i++) {
         int32_t status = saved(&m->tensors[i]) ? match_tensor(l, &m->tensors[i]) : NNRT_OK;
@@ -294,7 +316,8 @@ static int32_t match_all(const Loading *l) {
     return NNRT_OK;
 }
 
-static int32_t check_sums(const Loading *l) {
+static int32_t check_sums(const Loading *l)
+{
     char key[NNRT__MAX_NAME + 16], sum[16];
     for (int64_t i = 0; i < l->header.ntensors; i++) {
         const nnrt_file_tensor *t = &l->header.tensors[i];
@@ -310,7 +333,8 @@ static int32_t check_sums(const Loading *l) {
     return NNRT_OK;
 }
 
-static int32_t read_header(Loading *l) {
+static int32_t read_header(Loading *l)
+{
     struct stat info;
     unsigned char prefix[8];
     uint64_t length = 0;
@@ -338,7 +362,8 @@ static int32_t read_header(Loading *l) {
     return status ? nnrt__fail(l->fault, status, "%s: %.500s", l->path, why.text) : NNRT_OK;
 }
 
-static int32_t read_data(Loading *l) {
+static int32_t read_data(Loading *l)
+{
     l->data = malloc((size_t)l->data_bytes + 1);
     if (!l->data)
         return nnrt__fail(l->fault, NNRT_ERR_MEMORY, "%s: there is no memory left to read it", l->path);
@@ -347,7 +372,8 @@ static int32_t read_data(Loading *l) {
     return check_sums(l);
 }
 
-static void copy_out(const Loading *l, char *params) {
+static void copy_out(const Loading *l, char *params)
+{
     for (uint32_t i = 0; i < l->model->ntensors; i++) {
         const nnrt_tensor *t = &l->model->tensors[i];
         const nnrt_file_tensor *f = saved(t) ? nnrt__header_find(&l->header, t->name) : NULL;
@@ -356,7 +382,8 @@ static void copy_out(const Loading *l, char *params) {
     }
 }
 
-static int32_t load(nnrt_fault *fault, const nnrt_model *m, void *params, const char *path) {
+static int32_t load(nnrt_fault *fault, const nnrt_model *m, void *params, const char *path)
+{
     if (!m || !path || (!params && m->params_bytes > 0))
         return nnrt__fail(fault, NNRT_ERR_NULL, "loading needs a model, a place for its parameters and a path");
     Loading l = {.fault = fault, .model = m, .path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
@@ -377,28 +404,33 @@ static int32_t load(nnrt_fault *fault, const nnrt_model *m, void *params, const 
 }
 
 /* ---- what the host calls ---- */
-int32_t nnrt_save_params(const nnrt_model *model, const void *params, const char *path, char *message, size_t size) {
+int32_t nnrt_save_params(const nnrt_model *model, const void *params, const char *path, char *message, size_t size)
+{
     nnrt_fault fault;
     return nnrt__say(&fault, save(&fault, model, params, path), message, size);
 }
 
-int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path, char *message, size_t size) {
+int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path, char *message, size_t size)
+{
     nnrt_fault fault;
     return nnrt__say(&fault, load(&fault, model, params, path), message, size);
 }
 
-static int32_t no_model(nnrt_session *s) {
+static int32_t no_model(nnrt_session *s)
+{
     return s ? nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model") : NNRT_ERR_NULL;
 }
 
-int32_t nnrt_save(nnrt_session *s, const char *path) {
+int32_t nnrt_save(nnrt_session *s, const char *path)
+{
     if (!s || !s->model)
         return no_model(s);
     int32_t status = nnrt__need_values(s);
     return status ? status : save(&s->fault, s->model, s->params, path);
 }
 
-int32_t nnrt_load(nnrt_session *s, const char *path) {
+int32_t nnrt_load(nnrt_session *s, const char *path)
+{
     if (!s || !s->model)
         return no_model(s);
     void *host = s->params == s->own_params ? NULL : s->params;

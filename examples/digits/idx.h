@@ -8,12 +8,14 @@
 
 typedef struct Idx { int64_t rows, row_bytes; uint8_t *bytes; } Idx;
 
-static void idx_fail(const char *path, const char *why) {
+static void idx_fail(const char *path, const char *why)
+{
     fprintf(stderr, "%s: %s\n", path, why);
     exit(1);
 }
 
-static uint32_t idx_number(FILE *file, const char *path) {
+static uint32_t idx_number(FILE *file, const char *path)
+{
     unsigned char b[4];
     if (fread(b, 1, 4, file) != 4)
         idx_fail(path, "is cut short in its header");
@@ -21,7 +23,8 @@ static uint32_t idx_number(FILE *file, const char *path) {
 }
 
 /* Bytes of the given rank; ends the program with a sentence where the file holds something else. */
-static Idx idx_read(const char *path, uint32_t rank) {
+static Idx idx_read(const char *path, uint32_t rank)
+{
     FILE *file = fopen(path, "rb");
     Idx idx = {0, 1, NULL};
     if (!file)

@@ -9,7 +9,8 @@
 enum { SHOWN = 4, SIDE = 28, CLASSES = 10 };
 
 /* Ends the program with the library's own sentence where a call failed. */
-static void check(int32_t status, const void *handle) {
+static void check(int32_t status, const void *handle)
+{
     if (status == NNRT_OK)
         return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
@@ -17,7 +18,8 @@ static void check(int32_t status, const void *handle) {
 }
 
 /* Two rows of the picture make one line of text, since letters are twice as high as wide. */
-static void print_picture(const uint8_t *picture) {
+static void print_picture(const uint8_t *picture)
+{
     static const char ink[] = " .:-=+*#%@";
     for (int y = 0; y < SIDE; y += 2) {
         for (int x = 0; x < SIDE; x++)
@@ -26,7 +28,8 @@ static void print_picture(const uint8_t *picture) {
     }
 }
 
-static int best_of(const float *activations) {
+static int best_of(const float *activations)
+{
     int best = 0;
     for (int i = 1; i < CLASSES; i++)
         if (activations[i] > activations[best])
@@ -34,7 +37,8 @@ static int best_of(const float *activations) {
     return best;
 }
 
-static nnrt_session *open_model(const char *library_path, const char *weights_path, nnrt_library **library) {
+static nnrt_session *open_model(const char *library_path, const char *weights_path, nnrt_library **library)
+{
     nnrt_session *session;
     check(nnrt_open(library_path, library), *library);
     check(nnrt_session_new(nnrt_library_model(*library), NULL, &session), session);
@@ -43,7 +47,8 @@ static nnrt_session *open_model(const char *library_path, const char *weights_pa
 }
 
 /* All pictures in one call: N is as large as the buffers say. */
-static void predict(nnrt_session *session, const Idx *images, float *out) {
+static void predict(nnrt_session *session, const Idx *images, float *out)
+{
     const int64_t image_shape[] = {images->rows, SIDE, SIDE}, out_shape[] = {images->rows, CLASSES};
     int32_t entry = nnrt_find_entry(nnrt_session_model(session), "digits", NNRT_PREDICT);
     check(nnrt_bind_input(session, entry, "image", NNRT_U8, 3, image_shape, images->bytes,
@@ -53,13 +58,15 @@ static void predict(nnrt_session *session, const Idx *images, float *out) {
     check(nnrt_run(session, entry), session);
 }
 
-static void write_raw(const char *path, const void *from, size_t bytes) {
+static void write_raw(const char *path, const void *from, size_t bytes)
+{
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
         idx_fail(path, "cannot be written");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 5) {
         fprintf(stderr, "usage: %s libdigits.so weights.safetensors images labels [outputs.f32]\n", argv[0]);
         return 64;

@@ -11,7 +11,8 @@
 enum { BATCH = 10, SIDE = 28 };
 
 /* The areas that the model works in lie at multiples of 64 bytes; zeroed. */
-static void *area(size_t bytes) {
+static void *area(size_t bytes)
+{
     size_t padded = (bytes + 63) / 64 * 64 + 64;
     void *at = aligned_alloc(64, padded);
     if (!at) {
@@ -21,27 +22,31 @@ static void *area(size_t bytes) {
     return memset(at, 0, padded);
 }
 
-static void check(int status, int64_t step) {
+static void check(int status, int64_t step)
+{
     if (status == NNRT_OK)
         return;
     fprintf(stderr, "step %lld failed with status %d\n", (long long)step, status);
     exit(1);
 }
 
-static int32_t *wide_labels(const Idx *labels) {
+static int32_t *wide_labels(const Idx *labels)
+{
     int32_t *wide = (int32_t *)area((size_t)labels->rows * sizeof *wide);
     for (int64_t i = 0; i < labels->rows; i++)
         wide[i] = labels->bytes[i];
     return wide;
 }
 
-static void write_raw(const char *path, const void *from, size_t bytes) {
+static void write_raw(const char *path, const void *from, size_t bytes)
+{
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
         idx_fail(path, "cannot be written");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 4) {
         fprintf(stderr, "usage: %s images labels parameters.out [seed]\n", argv[0]);
         return 64;

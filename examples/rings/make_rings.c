@@ -9,19 +9,22 @@
 enum { POINTS = 1000 };
 
 /* SplitMix64: a number in (0, 1). */
-static double draw(uint64_t *state) {
+static double draw(uint64_t *state)
+{
     uint64_t z = *state += 0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return ((double)((z ^ z >> 31) >> 11) + 0.5) / 9007199254740992.0;
 }
 
-static double draw_normal(uint64_t *state) {
+static double draw_normal(uint64_t *state)
+{
     double radius = sqrt(-2 * log(draw(state)));
     return radius * cos(6.283185307179586 * draw(state));
 }
 
-int main(void) {
+int main(void)
+{
     uint64_t state = 2026;
     puts("point.0,point.1,inside");
     for (int i = 0; i < POINTS; i++) {

@@ -10,13 +10,15 @@
 enum { MAX_POINTS = 100000 };
 typedef struct Points { int64_t rows; float *point, *inside; } Points;
 
-static void points_fail(const char *path, const char *why) {
+static void points_fail(const char *path, const char *why)
+{
     fprintf(stderr, "%s: %s\n", path, why);
     exit(1);
 }
 
 /* Ends the program with a sentence where the file holds something else. */
-static Points points_read(const char *path) {
+static Points points_read(const char *path)
+{
     FILE *file = fopen(path, "r");
     char line[256];
     Points p = {0, (float *)malloc(MAX_POINTS * 2 * sizeof(float)), (float *)malloc(MAX_POINTS * sizeof(float))};

@@ -9,7 +9,8 @@
 enum { WIDTH = 49, HEIGHT = 25 };
 
 /* Ends the program with the library's own sentence where a call failed. */
-static void check(int32_t status, const void *handle) {
+static void check(int32_t status, const void *handle)
+{
     if (status == NNRT_OK)
         return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
@@ -17,7 +18,8 @@ static void check(int32_t status, const void *handle) {
 }
 
 /* The probability of lying inside for each of n points. */
-static void predict(nnrt_session *session, const float *points, int64_t n, float *out) {
+static void predict(nnrt_session *session, const float *points, int64_t n, float *out)
+{
     const int64_t point_shape[] = {n, 2}, out_shape[] = {n, 1};
     int32_t entry = nnrt_find_entry(nnrt_session_model(session), "rings", NNRT_PREDICT);
     check(nnrt_bind_input(session, entry, "point", NNRT_F32, 2, point_shape, points, (size_t)(2 * n) * sizeof *points),
@@ -27,7 +29,8 @@ static void predict(nnrt_session *session, const float *points, int64_t n, float
 }
 
 /* The plane from -1.2 to 1.2: '#' where the network sees the inner ring, '.' where it sees the outer one. */
-static void draw_plane(nnrt_session *session) {
+static void draw_plane(nnrt_session *session)
+{
     static float points[WIDTH * HEIGHT * 2], seen[WIDTH * HEIGHT];
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++) {
@@ -42,13 +45,15 @@ static void draw_plane(nnrt_session *session) {
     }
 }
 
-static void write_raw(const char *path, const void *from, size_t bytes) {
+static void write_raw(const char *path, const void *from, size_t bytes)
+{
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
         points_fail(path, "cannot be written");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 4) {
         fprintf(stderr, "usage: %s librings.so weights.safetensors points.csv [outputs.f32]\n", argv[0]);
         return 64;

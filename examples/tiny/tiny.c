@@ -11,14 +11,16 @@ enum { ROWS = 4, INPUTS = 10, CLASSES = 8, MOST = 64 };
 static const int64_t x_shape[] = {ROWS, INPUTS}, y_shape[] = {ROWS}, out_shape[] = {ROWS, CLASSES};
 
 /* Ends the program with the library's own sentence where a call failed. */
-static void check(int32_t status, const void *handle) {
+static void check(int32_t status, const void *handle)
+{
     if (status == NNRT_OK)
         return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
     exit(1);
 }
 
-static void print_rows(const float *values, int64_t rows, int64_t columns) {
+static void print_rows(const float *values, int64_t rows, int64_t columns)
+{
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t k = 0; k < columns; k++)
             printf(" %11.8f", (double)values[i * columns + k]);
@@ -26,7 +28,8 @@ static void print_rows(const float *values, int64_t rows, int64_t columns) {
     }
 }
 
-static void print_probabilities(nnrt_session *s, const float *x) {
+static void print_probabilities(nnrt_session *s, const float *x)
+{
     float out[ROWS * CLASSES];
     int32_t predict = nnrt_find_entry(nnrt_session_model(s), "tiny", NNRT_PREDICT);
     check(nnrt_bind_input(s, predict, "x", NNRT_F32, 2, x_shape, x, ROWS * INPUTS * sizeof *x), s);
@@ -36,7 +39,8 @@ static void print_probabilities(nnrt_session *s, const float *x) {
     print_rows(out, ROWS, CLASSES);
 }
 
-static void print_gradient(nnrt_session *s, const nnrt_tensor *t) {
+static void print_gradient(nnrt_session *s, const nnrt_tensor *t)
+{
     float gradient[MOST];
     char type[64];
     if (t->bytes > (int64_t)sizeof gradient) {
@@ -49,7 +53,8 @@ static void print_gradient(nnrt_session *s, const nnrt_tensor *t) {
     print_rows(gradient, t->bytes / (int64_t)sizeof *gradient / columns, columns);
 }
 
-static void print_gradients(nnrt_session *s, const float *x, const int32_t *y) {
+static void print_gradients(nnrt_session *s, const float *x, const int32_t *y)
+{
     const nnrt_model *model = nnrt_session_model(s);
     int32_t grad = nnrt_find_entry(model, "tiny", NNRT_GRAD);
     check(nnrt_bind_input(s, grad, "x", NNRT_F32, 2, x_shape, x, ROWS * INPUTS * sizeof *x), s);
@@ -61,7 +66,8 @@ static void print_gradients(nnrt_session *s, const float *x, const int32_t *y) {
             print_gradient(s, &model->tensors[i]);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     if (argc < 2) {
         fprintf(stderr, "usage: %s libtiny.so [seed]\n", argv[0]);
         return 64;

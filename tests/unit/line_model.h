@@ -21,7 +21,8 @@ typedef struct Frame {
     float error[]; /* N */
 } Frame;
 
-static int64_t line_work(const int64_t *sizes) {
+static int64_t line_work(const int64_t *sizes)
+{
     return sizes[0] < 1 || sizes[0] > 1000 ? 0 : (int64_t)sizeof(Frame) + 4 * sizes[0];
 }
 static int64_t line_no_work(const int64_t *sizes) { return (void)sizes, (int64_t)sizeof(Frame); }
@@ -29,14 +30,16 @@ static int64_t line_cost(const int64_t *sizes) { return 8 * sizes[0]; }
 static int64_t line_small_cost(const int64_t *sizes) { return (void)sizes, 20; }
 static int64_t line_twice(const int64_t *sizes) { return 2 * sizes[0]; }
 
-static int32_t line_begin_update(const nnrt_call *call) {
+static int32_t line_begin_update(const nnrt_call *call)
+{
     Frame *f = call->work;
     memset(f, 0, sizeof *f);
     f->call = *call;
     return NNRT_OK;
 }
 
-static int32_t line_begin(const nnrt_call *call) {
+static int32_t line_begin(const nnrt_call *call)
+{
     const int32_t *group = call->inputs[1];
     line_begin_update(call);
     ((Frame *)call->work)->n = call->sizes[0];
@@ -46,28 +49,32 @@ static int32_t line_begin(const nnrt_call *call) {
     return NNRT_OK;
 }
 
-static float line_at(const Frame *f, int64_t i) {
+static float line_at(const Frame *f, int64_t i)
+{
     const Values *p = f->call.params;
     const float *x = (const float *)f->call.inputs[0] + 3 * i;
     float offset = p->offset[((const int32_t *)f->call.inputs[1])[i]];
     return p->slope[0] * x[0] + p->slope[1] * x[1] + p->slope[2] * x[2] + offset;
 }
 
-static void line_predict_rows(void *work, uint32_t worker, uint32_t workers) {
+static void line_predict_rows(void *work, uint32_t worker, uint32_t workers)
+{
     Frame *f = work;
     float *out = f->call.outputs[0], *twice = f->call.outputs[1];
     for (int64_t i = f->n * worker / workers; i < f->n * (worker + 1) / workers; i++)
         out[i] = twice[2 * i] = twice[2 * i + 1] = line_at(f, i);
 }
 
-static void line_errors(void *work, uint32_t worker, uint32_t workers) {
+static void line_errors(void *work, uint32_t worker, uint32_t workers)
+{
     Frame *f = work;
     const float *y = f->call.inputs[2];
     for (int64_t i = f->n * worker / workers; i < f->n * (worker + 1) / workers; i++)
         f->error[i] = line_at(f, i) - y[i];
 }
 
-static void line_sum(void *work, uint32_t worker, uint32_t workers) {
+static void line_sum(void *work, uint32_t worker, uint32_t workers)
+{
     Frame *f = work;
     const float *x = f->call.inputs[0];
     const int32_t *group = f->call.inputs[1];
@@ -82,7 +89,8 @@ static void line_sum(void *work, uint32_t worker, uint32_t workers) {
     (void)workers;
 }
 
-static void line_store_grads(void *work, uint32_t worker, uint32_t workers) {
+static void line_store_grads(void *work, uint32_t worker, uint32_t workers)
+{
     Frame *f = work;
     float *to = f->call.grads, *from = (float *)&f->gradient;
     for (size_t i = 0; worker == 0 && i < sizeof(Values) / 4; i++)
@@ -90,7 +98,8 @@ static void line_store_grads(void *work, uint32_t worker, uint32_t workers) {
     (void)workers;
 }
 
-static void line_move(Frame *f, const Values *g) {
+static void line_move(Frame *f, const Values *g)
+{
     float *p = f->call.params, *v = f->call.opt;
     const float *gradient = (const float *)g;
     float rate = (float)(f->call.hparams ? ((const Settings *)f->call.hparams)->rate : 0.05);
@@ -100,13 +109,15 @@ static void line_move(Frame *f, const Values *g) {
     }
 }
 
-static void line_update_all(void *work, uint32_t worker, uint32_t workers) {
+static void line_update_all(void *work, uint32_t worker, uint32_t workers)
+{
     if (worker == 0)
         line_move(work, ((Frame *)work)->call.grads);
     (void)workers;
 }
 
-static void line_step_all(void *work, uint32_t worker, uint32_t workers) {
+static void line_step_all(void *work, uint32_t worker, uint32_t workers)
+{
     Frame *f = work;
     if (worker == 0 && isfinite(f->loss))
         line_move(f, &f->gradient);
@@ -115,7 +126,8 @@ static void line_step_all(void *work, uint32_t worker, uint32_t workers) {
 
 static int32_t line_end(void *work) { return (void)work, NNRT_OK; }
 
-static int32_t line_end_totals(void *work) {
+static int32_t line_end_totals(void *work)
+{
     const Frame *f = work;
     double n = (double)f->n, totals[5] = {n, f->loss * n, f->off, n, f->loss < 1e-9};
     for (int i = 0; i < 5; i++)
@@ -123,7 +135,8 @@ static int32_t line_end_totals(void *work) {
     return isfinite(f->loss) ? NNRT_OK : NNRT_ERR_NONFINITE;
 }
 
-static int32_t line_init(void *params, void *opt, uint64_t seed, void *work) {
+static int32_t line_init(void *params, void *opt, uint64_t seed, void *work)
+{
     Values *p = params;
     (void)work;
     for (int i = 0; i < 3; i++)

@@ -18,7 +18,8 @@ static const int64_t rows_dims[] = {ROWS, 3}, twice_dims[] = {2 * ROWS};
 /* Points that lie on a line of slopes 1, -2, 0.5 and offsets 0, 1, 2, 3. */
 typedef struct Points { float x[ROWS * 3], y[ROWS], out[ROWS], twice[2 * ROWS]; int32_t group[ROWS]; } Points;
 
-static void fill_points(Points *p) {
+static void fill_points(Points *p)
+{
     uint32_t random = 1;
     for (int i = 0; i < ROWS; i++) {
         float *x = p->x + 3 * i;
@@ -31,13 +32,15 @@ static void fill_points(Points *p) {
     }
 }
 
-static nnrt_session *open_session(const nnrt_options *options) {
+static nnrt_session *open_session(const nnrt_options *options)
+{
     nnrt_session *s;
     assert_int_equal(nnrt_session_new(&line_model, options, &s), NNRT_OK);
     return s;
 }
 
-static void bind_data(nnrt_session *s, int32_t entry, Points *p) {
+static void bind_data(nnrt_session *s, int32_t entry, Points *p)
+{
     assert_int_equal(nnrt_bind_input(s, entry, "x", NNRT_F32, 2, rows_dims, p->x, sizeof p->x), NNRT_OK);
     assert_int_equal(nnrt_bind_input(s, entry, "group", NNRT_I32, 1, rows_dims, p->group, sizeof p->group), NNRT_OK);
     if (entry == PREDICT) {
@@ -48,12 +51,14 @@ static void bind_data(nnrt_session *s, int32_t entry, Points *p) {
     }
 }
 
-static void assert_refused(nnrt_session *s, int32_t status, int32_t wanted, const char *sentence) {
+static void assert_refused(nnrt_session *s, int32_t status, int32_t wanted, const char *sentence)
+{
     assert_int_equal(status, wanted);
     assert_string_equal(nnrt_error(s), sentence);
 }
 
-static void test_lookup(void **state) {
+static void test_lookup(void **state)
+{
     char text[64];
     (void)state;
     assert_int_equal(nnrt_find_entry(&line_model, "line", NNRT_STEP), STEP);
@@ -66,7 +71,8 @@ static void test_lookup(void **state) {
     assert_string_equal(nnrt_tensor_text(&line_tensors[0], text, sizeof text), "f32[3]");
 }
 
-static void test_refused_models(void **state) {
+static void test_refused_models(void **state)
+{
     nnrt_model other = line_model;
     nnrt_session *s;
     char why[512];
@@ -91,7 +97,8 @@ static void test_refused_models(void **state) {
     assert_int_equal(nnrt_check(&line_model, why, sizeof why), NNRT_OK);
 }
 
-static void test_refused_files(void **state) {
+static void test_refused_files(void **state)
+{
     nnrt_library *l;
     (void)state;
     assert_int_equal(nnrt_open("/nowhere/libline.so", &l), NNRT_ERR_FILE);
@@ -104,7 +111,8 @@ static void test_refused_files(void **state) {
     nnrt_close(l);
 }
 
-static void test_binding(void **state) {
+static void test_binding(void **state)
+{
     static Points p;
     static const int64_t wrong[] = {ROWS, 4}, fewer[] = {ROWS - 1}, none[] = {0, 3}, huge[] = {INT64_MAX / 4, 3};
     nnrt_session *s = open_session(NULL);
@@ -159,7 +167,8 @@ static void test_binding(void **state) {
 }
 
 /* Buffers that end where memory ends: a byte too far would end the test. */
-static void test_guarded(void **state) {
+static void test_guarded(void **state)
+{
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     static Points p;
     nnrt_session *s = open_session(NULL);
@@ -179,18 +188,21 @@ static void test_guarded(void **state) {
 
 /* ---- workers ---- */
 static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context);
-static void run_for(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context) {
+static void run_for(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context)
+{
     ++*(int *)user;
     for (uint32_t w = workers; w-- > 0;)
         work(context, w);
 }
 typedef struct Member { void (*work)(void *, uint32_t); void *context; uint32_t worker; pthread_t thread; } Member;
-static void *member_main(void *argument) {
+static void *member_main(void *argument)
+{
     Member *m = argument;
     m->work(m->context, m->worker);
     return NULL;
 }
-static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context) {
+static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context)
+{
     Member member[16];
     ++*(int *)user;
     for (uint32_t w = 0; w < workers; w++) {
@@ -200,13 +212,15 @@ static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t
     for (uint32_t w = 0; w < workers; w++)
         pthread_join(member[w].thread, NULL);
 }
-static void count_phases(void *user, const nnrt_entry *entry, uint32_t phase, double seconds) {
+static void count_phases(void *user, const nnrt_entry *entry, uint32_t phase, double seconds)
+{
     *(int *)user += 100;
     assert_true(phase < entry->nphases && seconds >= 0);
 }
 
 /* Trains a few steps and returns the parameters. */
-static Values train_with(nnrt_options *options, uint32_t wanted_workers) {
+static Values train_with(nnrt_options *options, uint32_t wanted_workers)
+{
     static Points p;
     fill_points(&p);
     nnrt_session *s = open_session(options);
@@ -224,7 +238,8 @@ static Values train_with(nnrt_options *options, uint32_t wanted_workers) {
     return v;
 }
 
-static void test_workers(void **state) {
+static void test_workers(void **state)
+{
     nnrt_options o;
     int calls = 0;
     (void)state;
@@ -249,7 +264,8 @@ static void test_workers(void **state) {
     assert_int_equal(calls, 150 + 50 + 150 * 100);
 }
 
-static void test_fork(void **state) {
+static void test_fork(void **state)
+{
     static Points p;
     nnrt_options o;
     int status;
@@ -276,7 +292,8 @@ static void test_fork(void **state) {
 }
 
 /* ---- gradients, settings, clock ---- */
-static void test_order_of_calls(void **state) {
+static void test_order_of_calls(void **state)
+{
     static Points p;
     float grad[3], twice[3];
     double rate;
@@ -323,7 +340,8 @@ static void test_order_of_calls(void **state) {
     nnrt_session_free(s);
 }
 
-static void test_swap(void **state) {
+static void test_swap(void **state)
+{
     static Points p;
     static Values mine = {{1, 1, 1}, {5, 5, 5, 5}};
     nnrt_session *s = open_session(NULL);
@@ -344,20 +362,23 @@ static void test_swap(void **state) {
 
 /* ---- the host's memory: every allocation failing in turn ---- */
 typedef struct Budget { int left, out; } Budget;
-static void *budget_alloc(void *user, size_t bytes) {
+static void *budget_alloc(void *user, size_t bytes)
+{
     Budget *b = user;
     if (b->left-- <= 0)
         return NULL;
     b->out++;
     return aligned_alloc(64, bytes);
 }
-static void budget_release(void *user, void *memory, size_t bytes) {
+static void budget_release(void *user, void *memory, size_t bytes)
+{
     ((Budget *)user)->out--;
     free(memory);
     assert_true(bytes % 64 == 0);
 }
 
-static int32_t whole_life(Budget *b, Points *p) {
+static int32_t whole_life(Budget *b, Points *p)
+{
     nnrt_options o;
     nnrt_session *s;
     nnrt_options_init(&o);
@@ -376,7 +397,8 @@ static int32_t whole_life(Budget *b, Points *p) {
     return status;
 }
 
-static void test_memory(void **state) {
+static void test_memory(void **state)
+{
     static Points p;
     int32_t status = NNRT_ERR_MEMORY;
     (void)state;
@@ -392,12 +414,14 @@ static void test_memory(void **state) {
 
 /* ---- fit ---- */
 typedef struct Log { int batches, epochs, stop_after; double loss, off, test; nnrt_progress last; } Log;
-static int on_batch(void *user, const nnrt_progress *p) {
+static int on_batch(void *user, const nnrt_progress *p)
+{
     Log *log = user;
     log->last = *p;
     return ++log->batches == log->stop_after;
 }
-static int on_epoch(void *user, const nnrt_progress *p) {
+static int on_epoch(void *user, const nnrt_progress *p)
+{
     Log *log = user;
     log->epochs++;
     log->loss = nnrt_loss_of(p->totals);
@@ -406,7 +430,8 @@ static int on_epoch(void *user, const nnrt_progress *p) {
     return 0;
 }
 
-static int32_t fetch_rows(void *user, const int64_t *rows, int64_t n, void *const *into) {
+static int32_t fetch_rows(void *user, const int64_t *rows, int64_t n, void *const *into)
+{
     const Points *p = user;
     for (int64_t i = 0; i < n; i++) {
         memcpy((float *)into[0] + 3 * i, p->x + 3 * rows[i], 12);
@@ -416,7 +441,8 @@ static int32_t fetch_rows(void *user, const int64_t *rows, int64_t n, void *cons
     return NNRT_OK;
 }
 
-static void test_fit(void **state) {
+static void test_fit(void **state)
+{
     static Points p;
     int64_t chosen[80], held[20];
     const void *arrays[] = {p.x, p.group, p.y};
@@ -452,7 +478,8 @@ static void test_fit(void **state) {
 }
 
 /* Arrays or fetched rows, on one worker or three: the same bits. A callback ends it in the middle. */
-static void test_fit_ways(void **state) {
+static void test_fit_ways(void **state)
+{
     static Points p;
     const void *arrays[] = {p.x, p.group, p.y};
     nnrt_options many;
@@ -486,7 +513,8 @@ static void test_fit_ways(void **state) {
     assert_memory_equal(&first, &v, sizeof v);
 }
 
-static void test_fit_refused(void **state) {
+static void test_fit_refused(void **state)
+{
     static Points p;
     const void *arrays[] = {p.x, NULL, p.y};
     int64_t beyond[] = {0, ROWS};
@@ -520,7 +548,8 @@ static void test_fit_refused(void **state) {
     nnrt_session_free(s);
 }
 
-static void test_shuffle(void **state) {
+static void test_shuffle(void **state)
+{
     enum { N = 1000 };
     static int64_t a[N], b[N];
     static bool seen[N];
@@ -538,7 +567,8 @@ static void test_shuffle(void **state) {
     assert_memory_equal(a, b, sizeof a);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lookup),        cmocka_unit_test(test_refused_models),
         cmocka_unit_test(test_refused_files), cmocka_unit_test(test_binding),
