@@ -168,7 +168,8 @@ static bool is_finite(const nnrt_tensor *t, const char *at)
 static int32_t explain_nonfinite(nnrt_session *s, const nnrt_entry *e)
 {
     const nnrt_model *m = s->model;
-    for (uint32_t i = 0; e->kind == NNRT_GRAD && i < m->ntensors; i++) {
+    bool by_grads = e->kind == NNRT_GRAD || e->kind == NNRT_UPDATE;
+    for (uint32_t i = 0; by_grads && i < m->ntensors; i++) {
         const nnrt_tensor *t = &m->tensors[i];
         if (t->role != NNRT_OPT && !is_finite(t, (const char *)s->grads + t->offset))
             return nnrt__fail(&s->fault, NNRT_ERR_NONFINITE, "the gradient of `%s` (%s) is infinite or not a number",
