@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +98,28 @@ static void test_failed_save(void **state)
     assert_int_equal(nnrt_save_params(&line_model, &v, folder, message, sizeof message), NNRT_ERR_FILE);
     snprintf(missing, sizeof missing, "%s.%ld-0.tmp", folder, (long)getpid());
     assert_int_equal(access(missing, F_OK), -1);
+}
+
+/* A disk that is full in the middle of the file: the old one stays, and nothing beside it. */
+static void test_full_disk(void **state)
+{
+    char before[MAX_FILE], after[MAX_FILE], message[640];
+    Values v = sample;
+    struct rlimit old, small = {100, 100};
+    (void)state;
+    assert_int_equal(nnrt_save_params(&line_model, &v, path, NULL, 0), NNRT_OK);
+    size_t n = read_file_of_test(before);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    v.slope[0] = 77;
+    int32_t status = nnrt_save_params(&line_model, &v, path, message, sizeof message);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(status, NNRT_ERR_FILE);
+    assert_non_null(strstr(message, "cannot write: File too large"));
+    assert_int_equal(read_file_of_test(after), n);
+    assert_memory_equal(before, after, n);
 }
 
 #define SLOPE "\"line.slope\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}"
@@ -247,7 +271,7 @@ int main(void)
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_failed_save),
         cmocka_unit_test(test_other_models),   cmocka_unit_test(test_damaged_headers),
         cmocka_unit_test(test_long_name),      cmocka_unit_test(test_strange_files),
-        cmocka_unit_test(test_every_damage),
+        cmocka_unit_test(test_every_damage),   cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
