@@ -189,14 +189,25 @@ static bool graph_inputs(Flat *f, const Decl *d)
     return true;
 }
 
+static bool output_add(Flat *f, const TypeExpr *written, const char *name, Value *v)
+{
+    Type t;
+    if (!flat_type(f, written, &t)) return false;
+    if (!type_same(t, v->type))
+        return flat_error(f, written->span, "the result is %s, not %s", type_text(f->arena, v->type), type_text(f->arena, t));
+    graph_add_result(f->graph, (Result){RESULT_OUTPUT, name, f->graph->results.n, false}, v);
+    return true;
+}
+
 static bool outputs_line(Flat *f, const Decl *d, const Expr *e)
 {
     Operands out;
-    if (!flat_results(f, f->graph->body, e, &out)) return false;
     const TypeExpr *t = d->result;
-    if (!t || (!t->name && t->fields.n != out.n)) return flat_error(f, e->span, "a model has a type for each result");
+    if (!flat_results(f, f->graph->body, e, &out)) return false;
+    if (!t || out.n != (t->name ? 1 : t->fields.n)) return flat_error(f, e->span, "a model has a type for each result");
+    if (t->name) return output_add(f, t, NULL, out.at[0]);
     for (int i = 0; i < out.n; i++)
-        graph_add_result(f->graph, (Result){RESULT_OUTPUT, t->name ? NULL : t->fields.at[i].name, i, false}, out.at[i]);
+        if (!output_add(f, t->fields.at[i].type, t->fields.at[i].name, out.at[i])) return false;
     return true;
 }
 

@@ -138,7 +138,11 @@ bool flat_results(Flat *f, Block *b, const Expr *e, Operands *out)
 static Node *line_node(const Line *l, OpCode op, Value *const *in, int nin, Attr attr)
 {
     int errors = l->flat->cx->diags->errors;
-    int results = op == OP_GRAD ? nin - 1 : 1;
+    int results = op == OP_GRAD ? nin - 1 : 1, arity = op_info(op)->nin;
+    if (arity >= 0 && arity != nin) {
+        flat_error(l->flat, l->value->span, "`%s` has %d inputs, not %d", op_info(op)->text, arity, nin);
+        return NULL;
+    }
     if (results != l->ntypes) {
         flat_error(l->flat, l->value->span, "this gives %d values, not %d", results, l->ntypes);
         return NULL;

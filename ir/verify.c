@@ -185,6 +185,7 @@ static void verify_results(Verifier *v)
     const Node *end = g->body->last;
     bool *given = NEW_ARRAY(v->scratch, bool, g->program->tensors.n + 1);
     int next_total = 2;
+    if (g->kind == GRAPH_MODEL && !end->nin) verify_fail(v, end, "a model without a result");
     if (end->nin != g->results.n) verify_fail(v, end, "it returns %d values for %d results", end->nin, g->results.n);
     for (int i = 0; i < g->results.n && !v->failed; i++) {
         const Result *r = &g->results.at[i];
