@@ -1,9 +1,8 @@
 /* The way from planned graphs to bytes, on one screen. */
 #include "codegen/cg.h"
 
-static void program_emit(Cg *cg)
+static void program_emit(Cg *cg, Entries entries)
 {
-    Entries entries = entries_list(cg->program);
     EntryCode *codes = NEW_ARRAY(cg->arena, EntryCode, entries.n + 1);
     frame_open(cg);
     for (int i = 0; i < entries.n; i++)
@@ -20,9 +19,12 @@ static void program_emit(Cg *cg)
 bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out)
 {
     Cg cg;
+    Entries entries = entries_list(p);
+    if (!names_check(p, entries))
+        return false;
     bool ok = cg_open(&cg, p, options);
     if (ok) {
-        program_emit(&cg);
+        program_emit(&cg, entries);
         ok = cg_finish(&cg, kind, out);
     }
     cg_close(&cg);

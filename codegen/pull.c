@@ -162,6 +162,21 @@ LLVMValueRef pull(Cg *cg, const Value *v, const Index *ix)
     return made;
 }
 
+/* Formulas go element by element: every input at the same place, a single number in all lanes. */
+LLVMValueRef emit_elementwise(Cg *cg, const Node *n, const Index *ix)
+{
+    LLVMValueRef in[3];
+    int lanes = 1;
+    for (int i = 0; i < n->nin; i++) {
+        in[i] = pull(cg, n->in[i], ix);
+        lanes = lanes_of(in[i]) > lanes ? lanes_of(in[i]) : lanes;
+    }
+    for (int i = 0; i < n->nin; i++)
+        in[i] = splat(cg, in[i], lanes);
+    cg_debug_site(cg, n->site);
+    return emit_scalar(cg, n, in, lanes);
+}
+
 LLVMValueRef pull_lanes(Cg *cg, const Value *v, const Index *ix, int lanes)
 {
     return splat(cg, pull(cg, v, ix), lanes);
