@@ -74,7 +74,7 @@ static bool parse_emit(Args *a, const Program *p, Products *out)
     return true;
 }
 
-static Bytes text_bytes(const char *text) { return (Bytes){text, strlen(text)}; }
+static Bytes text_bytes(const char *text) { return (Bytes){text, text ? strlen(text) : 0}; }
 
 /* Parameters that the artifact carries. */
 static bool load_weights(Args *a, const void **out)
