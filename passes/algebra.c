@@ -117,6 +117,16 @@ static Value *rule_select(Build *b, const Node *n)
     return not ? build_3(b, OP_SELECT, not->in[0], n->in[2], n->in[1]) : NULL;
 }
 
+/* 0 < x is x > 0: the number to the right, so that equal questions look alike. */
+static Value *rule_order(Build *b, const Node *n)
+{
+    static const OpCode turned[OP_COUNT] = {
+        [OP_LT] = OP_GT, [OP_LE] = OP_GE, [OP_GT] = OP_LT, [OP_GE] = OP_LE,
+    };
+    bool lone = value_is_const(n->in[0], NULL) && !value_is_const(n->in[1], NULL);
+    return lone ? build_2(b, turned[n->op], n->in[1], n->in[0]) : NULL;
+}
+
 /* ---- dtypes, places, gradients ---- */
 
 static Value *rule_convert(Build *b, const Node *n)
@@ -176,7 +186,8 @@ static Rule *const rules[OP_COUNT] = {
     [OP_ADD] = rule_add,       [OP_SUB] = rule_sub,     [OP_MUL] = rule_mul,         [OP_DIV] = rule_div,
     [OP_POW] = rule_pow,       [OP_NEG] = rule_twice,   [OP_NOT] = rule_twice,       [OP_MIN2] = rule_either,
     [OP_MAX2] = rule_either,   [OP_SELECT] = rule_select, [OP_CONVERT] = rule_convert, [OP_MOVE] = rule_move,
-    [OP_DETACH] = rule_detach, [OP_PICK] = rule_pick,
+    [OP_DETACH] = rule_detach, [OP_PICK] = rule_pick,     [OP_LT] = rule_order,
+    [OP_LE] = rule_order,      [OP_GT] = rule_order,    [OP_GE] = rule_order,
 };
 
 /* ---- single numbers that were spread for nothing ---- */

@@ -107,6 +107,12 @@ static Value *select_not(Build *b, Value *x)
     return build_3(b, OP_SELECT, build_1(b, OP_NOT, positive), num(b, 7), x);
 }
 
+static Value *number_first(Build *b, Value *x)
+{
+    Value *left = build_2(b, OP_GE, num(b, 0), x), *right = build_2(b, OP_LE, x, num(b, 0));
+    return build_3(b, OP_SELECT, build_2(b, OP_AND, left, right), x, num(b, 7));
+}
+
 static void test_identities(void **state)
 {
     (void)state;
@@ -119,7 +125,7 @@ static void test_identities(void **state)
         {"x^2 is x*x", pow2, 1},           {"x^0.5 is a root", root, 1}, {"-(-x)", neg2, 0},
         {"-x + 3 is 3 - x", add_neg, 1},   {"3 - -x is 3 + x", sub_neg, 1}, {"max(x, x)", max_same, 0},
         {"detach(x)", detach, 0},          {"f64(x)", same_dtype, 0},    {"select(c, x, x)", select_same, 0},
-        {"select(not c, ..)", select_not, 2},
+        {"select(not c, ..)", select_not, 2}, {"0 >= x is x <= 0", number_first, 3},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         Bench t;
