@@ -5,9 +5,12 @@
 enum { MAX_NODES = 96, MAX_PROLOGUE = 3 };
 
 bool node_is_cheap(const Node *n) {
+    bool number = n->out[0].type.rank == 0; /* done once a kernel, not once an element */
     switch (n->op) {
-    case OP_DIV: case OP_MOD: case OP_POW: case OP_SQRT:
+    case OP_POW:
         return false;
+    case OP_DIV: case OP_MOD: case OP_SQRT:
+        return number;
     case OP_MOVE: case OP_ONE_HOT: case OP_PICK: case OP_IOTA:
         return true;
     default:

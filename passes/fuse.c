@@ -215,21 +215,21 @@ static void cone_undo(Clusters *c, Value *copy, Value *v, Cluster *of) {
     clusters_number(c);
 }
 
-typedef struct Readers { int n; Cluster *at[MAX_AGAIN]; Value *copies[MAX_AGAIN]; } Readers;
+typedef struct Reader { Cluster *cluster; Value *copy; } Reader;
+typedef VEC(Reader) Readers;
 
-/* The other clusters that read v; false where one of them must have it in memory, or they are many. */
+/* The other clusters that read v; false where one of them must have it in memory. */
 static bool find_readers(const Clusters *c, const Value *v, Readers *r) {
     *r = (Readers){0};
     for (int i = 0; i < v->uses.n; i++) {
         Cluster *reader = cluster_of(c, v->uses.at[i].node);
         bool known = reader == cluster_of(c, v->def);
         for (int k = 0; k < r->n; k++)
-            known = known || r->at[k] == reader;
-        if (known)
-            continue;
-        if (reader->fixed || r->n == MAX_AGAIN)
+            known = known || r->at[k].cluster == reader;
+        if (reader->fixed)
             return false;
-        r->at[r->n++] = reader;
+        if (!known)
+            vec_push(c->scratch, r, (Reader){reader, NULL});
     }
     return r->n > 0;
 }
@@ -243,11 +243,11 @@ static bool compute_again(Clusters *c, Node *n) {
         return false;
     cone_sort(c, &cone);
     for (int i = 0; i < r.n; i++) {
-        r.copies[i] = cone_copy(c, &cone, v, r.at[i]);
-        if (cluster_form(c, r.at[i], &r.at[i]->form))
+        r.at[i].copy = cone_copy(c, &cone, v, r.at[i].cluster);
+        if (cluster_form(c, r.at[i].cluster, &r.at[i].cluster->form))
             continue;
         for (; i >= 0; i--)
-            cone_undo(c, r.copies[i], v, r.at[i]);
+            cone_undo(c, r.at[i].copy, v, r.at[i].cluster);
         return false;
     }
     Cluster *own = cluster_of(c, n);

@@ -13,9 +13,8 @@ static void print_value(const Report *r, const Graph *g, const Value *v) {
     int from, to;
     value_span(g, v, &from, &to);
     const char *until = to == g->phases ? "end" : str_format(r->arena, "%d", to);
-    fprintf(r->to, "  %-20s %-20s %3d..%-3s %-24s %s\n", dim_text(r->arena, v->place.offset),
-            dim_text(r->arena, type_bytes(g->program->dims, v->type)), from, until, v->name ? v->name : "",
-            type_text(r->arena, v->type));
+    fprintf(r->to, "  %-12s %3d..%-3s  %-20s %-16s %s\n", dim_text(r->arena, type_bytes(g->program->dims, v->type)), from,
+            until, type_text(r->arena, v->type), v->name ? v->name : "", dim_text(r->arena, v->place.offset));
 }
 
 /* What must be kept at once in a phase, whatever the plan. */
@@ -49,7 +48,7 @@ static bool print_graph(Graph *g, void *context) {
     const Report *r = context;
     fprintf(r->to, "%s %s: %d phase%s\n", g->name ? g->name : g->program->name, graph_kind_name(g->kind), g->phases,
             g->phases == 1 ? "" : "s");
-    fprintf(r->to, "  %-20s %-20s %-9s%-24s %s\n", "offset", "bytes", "phases", "name", "type");
+    fprintf(r->to, "  %-12s %-9s %-20s %-16s %s\n", "bytes", " phases", "type", "name", "offset");
     for (const Node *n = g->body->first; n; n = n->next)
         for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++)
             if (n->out[i].place.area == AREA_WORK)

@@ -146,16 +146,23 @@ static const Dim *dim_align(Dims *ds, const Dim *d) {
     return dim_mul(ds, dim_floor(ds, dim_add(ds, d, dim_const(ds, ALIGNMENT - 1)), unit), unit);
 }
 
+/* Fixed sizes come first, then those that need no rounding, so that few offsets are long formulas. */
+static int slot_rank(const Dim *bytes) {
+    return dim_is_const(bytes, NULL) ? 0 : dim_is_aligned(bytes) ? 1 : 2;
+}
+
 void workspace_plan(const Schedule *s) {
     Workspace w = {.schedule = s, .dims = s->graph->program->dims};
     find_occupants(&w);
     for (int i = 0; i < w.occupants.n; i++)
         choose_slot(&w, &w.occupants.at[i]);
     const Dim **offsets = NEW_ARRAY(s->scratch, const Dim *, w.slots.n + 1), *end = dim_const(w.dims, 0);
-    for (int i = 0; i < w.slots.n; i++) {
-        offsets[i] = end;
-        end = dim_add(w.dims, end, dim_align(w.dims, w.slots.at[i]));
-    }
+    for (int rank = 0; rank < 3; rank++)
+        for (int i = 0; i < w.slots.n; i++)
+            if (slot_rank(w.slots.at[i]) == rank) {
+                offsets[i] = end;
+                end = dim_add(w.dims, end, dim_align(w.dims, w.slots.at[i]));
+            }
     for (int i = 0; i < w.occupants.n; i++) {
         const Occupant *o = &w.occupants.at[i];
         o->value->place = (Place){AREA_WORK, 0, offsets[o->slot]};

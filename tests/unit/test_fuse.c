@@ -131,7 +131,7 @@ static void test_update(void **state)
     g->def->grad_area = true;
     Value *next = build_2(b, OP_ADD, build_2(b, OP_MUL, m, build_const(b, DT_F32, 0.9)), g);
     Value *epoch = build_node(b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_EPOCH}, &number);
-    Value *rate = build_2(b, OP_DIV, build_const(b, DT_F64, 3), build_2(b, OP_ADD, epoch, build_const(b, DT_F64, 1)));
+    Value *rate = build_2(b, OP_POW, build_const(b, DT_F64, 0.5), epoch);
     Value *step = build_2(b, OP_MUL, next, build_convert(b, rate, DT_F32));
     bench_result(t, RESULT_NEXT, 0, build_2(b, OP_SUB, w, step));
     bench_result(t, RESULT_NEXT, 1, next);
