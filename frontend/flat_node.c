@@ -162,14 +162,20 @@ static Node *constant_line(const Line *l)
         flat_error(l->flat, e->span, "this vector has %d numbers", e->list.n);
         return NULL;
     }
-    for (int i = 0; i < e->list.n; i++) values[i] = flat_number(e->list.at[i], t);
+    for (int i = 0; i < e->list.n; i++) {
+        if (!flat_is_number(e->list.at[i])) {
+            flat_error(l->flat, e->list.at[i]->span, "a vector holds numbers");
+            return NULL;
+        }
+        values[i] = flat_number(e->list.at[i], t);
+    }
     return line_node(l, OP_CONST, NULL, 0, (Attr){.constant = {.values = values}});
 }
 
 /* Operands of an elementwise or random operator; what compares learns a number's dtype from its other operand. */
 static Node *operator_line(const Line *l, OpCode op, Expr *const *operands, int n, Attr attr)
 {
-    Value *in[4];
+    Value **in = NEW_ARRAY(l->flat->arena, Value *, n);
     DType other = DT_NONE, result = l->types[0].dtype;
     for (int i = 0; i < n; i++) {
         if (flat_is_number(operands[i])) continue;
@@ -284,12 +290,16 @@ static Node *leaf_line(const Line *l, OpCode op)
     const Expr *e = l->value;
     Attr attr = {0};
     uint32_t axes = 0;
+    const Arg *over = arg_named(e, "over");
+    if (op == OP_SIZE ? inputs_of(e) != 1 : !over) {
+        flat_error(l->flat, e->span, op == OP_SIZE ? "`size` needs one size" : "`iota` needs `over`");
+        return NULL;
+    }
     if (op == OP_SIZE) {
-        attr.size = inputs_of(e) == 1 ? flat_dim(l->flat, e->args.at[0].value) : NULL;
+        attr.size = flat_dim(l->flat, e->args.at[0].value);
         return attr.size ? line_node(l, op, NULL, 0, attr) : NULL;
     }
-    const Arg *over = arg_named(e, "over");
-    if (!over || !axes_read(l->flat, over->value, &axes)) return NULL;
+    if (!axes_read(l->flat, over->value, &axes)) return NULL;
     attr.axis = __builtin_ctz(axes);
     return line_node(l, op, NULL, 0, attr);
 }
@@ -339,8 +349,7 @@ static Node *plain_call_line(const Line *l, OpCode op)
     Operands in;
     OpKind kind = op_info(op)->kind;
     if (kind == KIND_elementwise) {
-        Expr *operands[4];
-        if (e->args.n > 4) return NULL;
+        Expr **operands = NEW_ARRAY(l->flat->arena, Expr *, e->args.n);
         for (int i = 0; i < e->args.n; i++) operands[i] = e->args.at[i].value;
         return operator_line(l, op, operands, e->args.n, (Attr){0});
     }
