@@ -82,6 +82,8 @@ static void run_pass(Program *p, PassId id)
     Arena *arena = arena_new();
     GraphList graphs = list_graphs(p, arena);
     for (int i = 0; i < graphs.all.n; i++) {
+        if (graphs.all.at[i]->stage == STAGE_PLANNED) /* read from a flat form: nothing is left to do */
+            continue;
         Arena *scratch = arena_new();
         long before = pass_fired(infos[id].name);
         bool changed = functions[id](graphs.all.at[i], scratch);
