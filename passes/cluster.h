@@ -39,7 +39,8 @@ void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient);
 Item *item_of(const Clusters *c, const Node *n); /* the item of the body's node that is or holds n */
 Cluster *cluster_of(const Clusters *c, const Node *n);
 bool value_leaves(const Clusters *c, const Value *v); /* is it read outside its cluster? */
-bool clusters_meet(Clusters *c, const Cluster *from, const Cluster *to); /* does a path through others lead from one to the other? */
+/* Does a path through other clusters lead from one to the other? */
+bool clusters_meet(Clusters *c, const Cluster *from, const Cluster *to);
 Item *cluster_add(Clusters *c, Cluster *to, Node *n);   /* a new node of the body, which stands in its place there */
 void clusters_number(Clusters *c);                      /* places anew, after nodes were added */
 void cluster_sort(Clusters *c, Cluster *of);            /* by place, after nodes were added */

@@ -1,5 +1,5 @@
 /* layout: a contraction runs in vectors along the last axis of its result, so that axis must be the last of operand b:
-   operands trade places, or an explicit move packs a copy. The order in which summed labels are walked is a's, and stays. */
+   operands trade places, or an explicit move packs a copy. The order in which summed labels are walked stays. */
 #include "passes/pass.h"
 
 static int find_label(const int *labels, int n, int label) {

@@ -1,4 +1,4 @@
-/* What a plan needs, as a table: every value in the workspace, its bytes and place as formulas of the sizes, and when. */
+/* What a plan needs, as a table: every value in the workspace, its bytes and place as formulas, and when it lives. */
 #include "passes/plan.h"
 
 static const char *graph_kind_name(GraphKind kind) {
@@ -13,8 +13,9 @@ static void print_value(const Report *r, const Graph *g, const Value *v) {
     int from, to;
     value_span(g, v, &from, &to);
     const char *until = to == g->phases ? "end" : str_format(r->arena, "%d", to);
-    fprintf(r->to, "  %-12s %3d..%-3s  %-20s %-16s %s\n", dim_text(r->arena, type_bytes(g->program->dims, v->type)), from,
-            until, type_text(r->arena, v->type), v->name ? v->name : "", dim_text(r->arena, v->place.offset));
+    const char *bytes = dim_text(r->arena, type_bytes(g->program->dims, v->type));
+    fprintf(r->to, "  %-12s %3d..%-3s  %-20s %-16s %s\n", bytes, from, until, type_text(r->arena, v->type),
+            v->name ? v->name : "", dim_text(r->arena, v->place.offset));
 }
 
 /* What must be kept at once in a phase, whatever the plan. */

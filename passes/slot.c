@@ -1,5 +1,5 @@
-/* The workspace: values whose lives do not meet share a slot, which is as large as the largest of them. Lives are counted
-   in phases, both ends included, because workers inside one phase do not wait for each other. */
+/* The workspace: values whose lives do not meet share a slot, which is as large as the largest of them. Lives are
+   counted in phases, both ends included, because workers inside one phase do not wait for each other. */
 #include "passes/plan.h"
 #include <stdlib.h>
 

@@ -82,7 +82,8 @@ static inline void check_read(PlanCheck *c, const Value *v, int64_t element)
         if (m->writer[i] && m->writer[i] != c->worker + 1)
             fail_msg("worker %d reads what worker %d writes in the same phase", c->worker, m->writer[i] - 1);
         if (m->element[i] && m->element[i] != c->current + 1)
-            fail_msg("a kernel reads at %lld what it writes itself for %lld", (long long)c->current, (long long)m->element[i] - 1);
+            fail_msg("a kernel reads at %lld what it writes itself for %lld", (long long)c->current,
+                     (long long)m->element[i] - 1);
         m->reader[i] = m->reader[i] && m->reader[i] != c->worker + 1 ? -1 : c->worker + 1;
     }
 }
