@@ -183,11 +183,11 @@ static Value *rule_detach(Build *b, const Node *n)
 }
 
 static Rule *const rules[OP_COUNT] = {
-    [OP_ADD] = rule_add,       [OP_SUB] = rule_sub,     [OP_MUL] = rule_mul,         [OP_DIV] = rule_div,
-    [OP_POW] = rule_pow,       [OP_NEG] = rule_twice,   [OP_NOT] = rule_twice,       [OP_MIN2] = rule_either,
-    [OP_MAX2] = rule_either,   [OP_SELECT] = rule_select, [OP_CONVERT] = rule_convert, [OP_MOVE] = rule_move,
-    [OP_DETACH] = rule_detach, [OP_PICK] = rule_pick,     [OP_LT] = rule_order,
-    [OP_LE] = rule_order,      [OP_GT] = rule_order,    [OP_GE] = rule_order,
+    [OP_ADD] = rule_add,         [OP_SUB] = rule_sub,       [OP_MUL] = rule_mul,     [OP_DIV] = rule_div,
+    [OP_POW] = rule_pow,         [OP_NEG] = rule_twice,     [OP_NOT] = rule_twice,   [OP_MIN2] = rule_either,
+    [OP_MAX2] = rule_either,     [OP_SELECT] = rule_select, [OP_LT] = rule_order,    [OP_LE] = rule_order,
+    [OP_GT] = rule_order,        [OP_GE] = rule_order,      [OP_MOVE] = rule_move,   [OP_PICK] = rule_pick,
+    [OP_CONVERT] = rule_convert, [OP_DETACH] = rule_detach,
 };
 
 /* ---- single numbers that were spread for nothing ---- */
