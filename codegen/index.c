@@ -54,8 +54,8 @@ Ix ix_join(Cg *cg, Ix slow, const Dim *size, Ix fast)
     if (const_value(slow.at, &n) && n == 0 && slow.kind == IX_SAME)
         return fast;
     LLVMValueRef s = dim_value(cg, size);
-    if (const_value(s, &n) && n == 1)
-        return slow;
+    if (const_value(s, &n) && n == 1 && (fast.kind == IX_SAME || slow.kind != IX_SAME))
+        return slow; /* but lanes along an axis of size 1 stay lanes, of which the mask keeps one */
     if (slow.kind == IX_SAME)
         return join_same(cg, slow, s, fast);
     int level = slow.level > fast.level ? slow.level : fast.level;
