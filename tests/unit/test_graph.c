@@ -185,6 +185,49 @@ static void orders_follow_types(void **state)
     cx_free(w.cx);
 }
 
+/* The chains of a contraction by the width of its last output axis; blocks where the summed size is open. */
+static void contraction_orders(void **state)
+{
+    (void)state;
+    World w = world();
+    Symbol s = {.name = "N", .low = 1, .high = INT64_MAX};
+    const Dim *n = dim_symbol(w.p->dims, &s);
+    static const struct { int width, chains; } cases[] = {{1, 4}, {16, 4}, {17, 2}, {32, 2}, {33, 1}, {100, 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ContractAttr c = {.na = 2, .nb = 2, .nout = 2, .nlabels = 3, .a = {0, 1}, .b = {1, 2}, .out = {0, 2}};
+        c.sizes[0] = n;
+        c.sizes[1] = dim_const(w.p->dims, 784);
+        c.sizes[2] = dim_const(w.p->dims, cases[i].width);
+        Node node = {.op = OP_CONTRACT, .attr = {.contract = &c}};
+        assert_int_equal(order_of_contract(&node).chains, cases[i].chains);
+        assert_int_equal(order_of_contract(&node).block, 0);
+        c.sizes[1] = n;
+        assert_int_equal(order_of_contract(&node).block, 256);
+    }
+    cx_free(w.cx);
+}
+
+static void views_keep_the_order_of_elements(void **state)
+{
+    (void)state;
+    World w = world();
+    MoveAttr m = {.natoms = 3, .nin = 2, .nout = 2};
+    for (int i = 0; i < 3; i++) m.sizes[i] = dim_const(w.p->dims, 2 + i);
+    m.in[0] = (Group){1, {0}};
+    m.in[1] = (Group){2, {1, 2}};
+    m.out[0] = (Group){2, {0, 1}};
+    m.out[1] = (Group){1, {2}};
+    assert_true(move_is_view(&m));
+    m.out[0] = (Group){2, {1, 0}};
+    assert_false(move_is_view(&m));
+    m.sizes[0] = dim_const(w.p->dims, 1);
+    assert_true(move_is_view(&m));
+    m.in[0].n = 0;
+    m.sizes[0] = dim_const(w.p->dims, 5);
+    assert_false(move_is_view(&m));
+    cx_free(w.cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,7 +235,8 @@ int main(void)
         cmocka_unit_test(verifier_sees_a_lost_use), cmocka_unit_test(verifier_sees_wrong_order),
         cmocka_unit_test(verifier_sees_a_wrong_type), cmocka_unit_test(verifier_sees_a_body_that_leaks),
         cmocka_unit_test(verifier_sees_operators_after_fusion), cmocka_unit_test(philox_known_answers),
-        cmocka_unit_test(orders_follow_types),
+        cmocka_unit_test(orders_follow_types), cmocka_unit_test(contraction_orders),
+        cmocka_unit_test(views_keep_the_order_of_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
