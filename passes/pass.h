@@ -33,6 +33,9 @@ uint32_t all_axes(Type t);
 /* ---- call.c: functions kept whole ---- */
 void call_open(Node *call);                              /* its body takes its place */
 Value *call_copy(Value *result, Build *b, Arena *scratch); /* the body once more, as written by b: the same result */
+/* Makes a call's inputs what its body reads, no more and no less. Gives the call, which may be another node now. */
+Node *call_list_reads(Node *call, Arena *scratch);
+void calls_list_reads(Block *b, Arena *scratch);           /* all in a block */
 bool asks_gradient(const Block *b);                        /* a GRAD stands in it */
 /* Opens functions that ask for gradients themselves: these may reach through their inputs. */
 void open_askers(Block *b);

@@ -60,6 +60,7 @@ void grad_CALL(Flow *f, Node *n)
     for (int i = 0; i < wanted.n; i++)
         back->out[i].type = wanted.at[i]->type;
     write_gradients(f, n, back->region, wanted);
+    back = call_list_reads(back, f->scratch);
     for (int i = 0; i < wanted.n; i++)
         flow_add(f, wanted.at[i], &back->out[i]);
 }
