@@ -275,7 +275,7 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     SET_INT(cg, c, nnrt_model, features, cg->target->needs);
     SET_INT(cg, c, nnrt_model, weights_hash, program_weights_hash(p));
     SET_INT(cg, c, nnrt_model, opt_hash, program_opt_hash(p));
-    SET_INT(cg, c, nnrt_model, graph_hash, p->stage_hash);
+    SET_INT(cg, c, nnrt_model, graph_hash, program_graph_hash(p));
     SET_INT(cg, c, nnrt_model, params_bytes, p->params_bytes);
     SET_INT(cg, c, nnrt_model, grads_bytes, p->params_bytes);
     SET_INT(cg, c, nnrt_model, opt_bytes, p->opt_bytes);

@@ -289,7 +289,6 @@ struct Program {
     VEC(Graph *) models;
     VEC(TrainInfo) trains;
     Graph *init;                /* RESULT_NEXT of every tensor that has a first value */
-    uint64_t stage_hash;
     int64_t params_bytes, trainable_bytes, opt_bytes;
 };
 Program *program_new(Cx *cx, const char *name, const char *file);
@@ -336,6 +335,7 @@ const char *stage_name(Stage s); /* "built" */
 const char *area_name(Area a);   /* "work" */
 void program_print(const Program *p, Text *to);
 void graph_print(const Graph *g, Text *to);
+uint64_t program_graph_hash(const Program *p); /* of what its graphs compute, wherever their text stands */
 
 /* ---- verify.c: false after a message to cx; what may stand in a graph depends on its stage ---- */
 bool graph_verify(const Graph *g, Cx *cx);

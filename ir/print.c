@@ -34,7 +34,7 @@ static void text_quote(Text *to, const char *s)
 /* Where it came from: `: "file.nn:5:8 digits.dense1"`. */
 static void site_print(const Printer *p, const Site *s)
 {
-    if (!s || (s->note ? !*s->note : !s->span.source)) return;
+    if (!p->notes || !s || (s->note ? !*s->note : !s->span.source)) return;
     const char *note = s->note;
     if (!note) {
         int line = source_line(s->span.source, s->span.lo), column = source_column(s->span.source, s->span.lo);
@@ -338,9 +338,9 @@ static void settings_print(const Printer *p)
     }
 }
 
-void graph_print(const Graph *g, Text *to)
+static void graph_write(const Graph *g, Text *to, bool notes)
 {
-    Printer p = {.graph = g, .arena = to->arena, .to = to, .indent = 2};
+    Printer p = {.graph = g, .arena = to->arena, .to = to, .indent = 2, .notes = notes};
     names_give(&p);
     head_print(&p);
     settings_print(&p);
@@ -348,6 +348,11 @@ void graph_print(const Graph *g, Text *to)
     nodes_print(&p, g->body);
     results_print(&p);
     text_add(to, "}\n");
+}
+
+void graph_print(const Graph *g, Text *to)
+{
+    graph_write(g, to, true);
 }
 
 static void symbol_print(const Symbol *s, Text *to)
@@ -386,4 +391,21 @@ void program_print(const Program *p, Text *to)
     for (int i = 0; i < p->hypers.n; i++)
         text_add(to, "hyper %s = %s\n", p->hypers.at[i].name, number_text(to->arena, DT_F64, p->hypers.at[i].value));
     program_each_graph((Program *)p, graph_print_next, to);
+}
+
+static bool graph_hash_next(Graph *g, void *hash)
+{
+    Arena *arena = arena_new();
+    Text text = {.arena = arena};
+    graph_write(g, &text, false);
+    *(uint64_t *)hash = hash_bytes(*(uint64_t *)hash, text.at, text.n);
+    arena_free(arena);
+    return true;
+}
+
+uint64_t program_graph_hash(const Program *p)
+{
+    uint64_t hash = 0;
+    program_each_graph((Program *)p, graph_hash_next, &hash);
+    return hash;
 }

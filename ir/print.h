@@ -8,6 +8,7 @@ typedef struct Printer {
     Arena *arena;
     Text *to;
     int indent;
+    bool notes;         /* where things came from: `: "file.nn:5:8 path"` */
     const char **names; /* by Value.id; NULL: the value has no line, it stands bare where it is read */
 } Printer;
 
