@@ -8,7 +8,7 @@
 /* ---- compiled loops: void f(const T *a, const T *b, T *out, int64_t n) ---- */
 typedef void LoopFn(const void *a, const void *b, void *out, int64_t n);
 
-static Node node_of(Cg *cg, OpCode op, DType in, DType out)
+static inline Node node_of(Cg *cg, OpCode op, DType in, DType out)
 {
     Value *each = NEW_ARRAY(cg->arena, Value, 3), **all = NEW_ARRAY(cg->arena, Value *, 3);
     for (int i = 0; i < 3; i++) {
@@ -19,7 +19,7 @@ static Node node_of(Cg *cg, OpCode op, DType in, DType out)
     return (Node){.op = op, .nin = op_info(op)->nin, .nout = 1, .in = all, .out = &each[2]};
 }
 
-static LLVMValueRef lanes_load(Cg *cg, DType t, int lanes, LLVMValueRef base, LLVMValueRef i)
+static inline LLVMValueRef lanes_load(Cg *cg, DType t, int lanes, LLVMValueRef base, LLVMValueRef i)
 {
     LLVMValueRef at = LLVMBuildGEP2(cg->builder, stored_type(cg, t, 1), base, &i, 1, "");
     LLVMValueRef v = LLVMBuildLoad2(cg->builder, stored_type(cg, t, lanes), at, "");
@@ -27,14 +27,14 @@ static LLVMValueRef lanes_load(Cg *cg, DType t, int lanes, LLVMValueRef base, LL
     return t == DT_BOOL ? LLVMBuildTrunc(cg->builder, v, lane_type(cg, t, lanes), "") : v;
 }
 
-static void lanes_store(Cg *cg, DType t, int lanes, LLVMValueRef base, LLVMValueRef i, LLVMValueRef v)
+static inline void lanes_store(Cg *cg, DType t, int lanes, LLVMValueRef base, LLVMValueRef i, LLVMValueRef v)
 {
     if (t == DT_BOOL) v = LLVMBuildZExt(cg->builder, v, stored_type(cg, t, lanes), "");
     LLVMValueRef at = LLVMBuildGEP2(cg->builder, stored_type(cg, t, 1), base, &i, 1, "");
     LLVMSetAlignment(LLVMBuildStore(cg->builder, v, at), 1);
 }
 
-static void loop_emit(Cg *cg, const char *name, OpCode op, DType in, DType out, int lanes)
+static inline void loop_emit(Cg *cg, const char *name, OpCode op, DType in, DType out, int lanes)
 {
     LLVMTypeRef args[] = {cg->ptr, cg->ptr, cg->ptr, cg->i64};
     LLVMValueRef f = function_new(cg, name, LLVMFunctionType(cg->none, args, 4, false), true);
@@ -59,13 +59,13 @@ static void loop_emit(Cg *cg, const char *name, OpCode op, DType in, DType out, 
 typedef struct Tried { Cx *cx; Program *p; const Target *target; Jit *jit; } Tried;
 typedef void EmitAll(Cg *cg);
 
-static const char *loop_name(Cg *cg, OpCode op, DType in, DType out, int lanes)
+static inline const char *loop_name(Cg *cg, OpCode op, DType in, DType out, int lanes)
 {
     const char *how = lanes == 1 ? "one" : "all";
     return str_format(cg->arena, "%s.%s.%s.%s", op_info(op)->text, dtype_name(in), dtype_name(out), how);
 }
 
-static void both_emit(Cg *cg, OpCode op, DType in, DType out)
+static inline void both_emit(Cg *cg, OpCode op, DType in, DType out)
 {
     int wider = dtype_bytes(in) > dtype_bytes(out) ? dtype_bytes(in) : dtype_bytes(out);
     int lanes[] = {1, cg->target->vector_bytes / wider};
@@ -73,7 +73,7 @@ static void both_emit(Cg *cg, OpCode op, DType in, DType out)
 }
 
 /* NULL where the level does not run here. */
-static Tried *level_open(const char *name, EmitAll *emit)
+static inline Tried *level_open(const char *name, EmitAll *emit)
 {
     if (!codegen_level_runs_here(name)) return NULL;
     Cx *cx = cx_new();
@@ -91,13 +91,13 @@ static Tried *level_open(const char *name, EmitAll *emit)
     return l;
 }
 
-static void level_close(Tried *l)
+static inline void level_close(Tried *l)
 {
     jit_close(l->jit);
     cx_free(l->cx);
 }
 
-static LoopFn *loop_of(Tried *l, OpCode op, DType in, DType out, const char *lanes)
+static inline LoopFn *loop_of(Tried *l, OpCode op, DType in, DType out, const char *lanes)
 {
     const char *ti = dtype_name(in), *to = dtype_name(out);
     const char *name = str_format(l->cx->arena, "%s.%s.%s.%s", op_info(op)->text, ti, to, lanes);
