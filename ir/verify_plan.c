@@ -1,11 +1,12 @@
 /* Places and phases of a planned graph: every kernel's result has its place, what lives at the same time lies apart at
    all sizes that are tried, and nobody reads before the phase in which it is written. */
 #include "ir/verify.h"
+#include <limits.h>
 
 enum { ALIGNMENT = 64 };
 static const int64_t trial_sizes[] = {1, 2, 3, 7, 17, 64, 1000};
 
-/* A kernel's result in the workspace: the phases in which it lives, the places of the kernels that write and last read it. */
+/* A kernel's result in the workspace: the phases in which it lives, the kernels that write and last read it. */
 typedef struct Life { const Value *value; int from, to, first, last; } Life;
 typedef VEC(Life) Lives;
 
@@ -56,7 +57,8 @@ static void verify_result_places(Verifier *v)
         if (r->kind == RESULT_NEXT || r->kind == RESULT_GRAD)
             good = same_place(at, tensor_place(g->program, r->index, r->kind == RESULT_GRAD));
         if (!good)
-            verify_fail(v, g->body->last, "result `%s` lies elsewhere than the host reads it", r->name ? r->name : "out");
+            verify_fail(v, g->body->last, "result `%s` lies elsewhere than the host reads it",
+                        r->name ? r->name : "out");
     }
 }
 
@@ -95,22 +97,25 @@ static void verify_phase(Verifier *v, const Node *k, const Node *before)
 
 /* ---- the workspace ---- */
 
-static int place_of(const Graph *g, const Node *kernel)
+/* The place of every kernel among all, by the number of its first result. */
+static int *kernel_places(Verifier *v)
 {
-    int place = 0;
-    for (const Node *n = g->body->first; n != kernel; n = n->next) place += n->op == OP_KERNEL;
-    return place;
+    int *places = NEW_ARRAY(v->scratch, int, v->graph->nvalues + 1), count = 0;
+    for (const Node *n = v->graph->body->first; n; n = n->next)
+        if (n->op == OP_KERNEL && n->nout) places[n->out[0].id] = count++;
+    return places;
 }
 
-static void follow_readers(const Graph *g, const Value *x, Life *l)
+static void follow_readers(const Graph *g, const Value *x, const int *places, Life *l)
 {
     for (int i = 0; i < x->uses.n; i++) {
         const Node *n = node_at_level(x->uses.at[i].node, g->body);
         if (n->op == OP_MOVE) {
-            follow_readers(g, &n->out[0], l);
+            follow_readers(g, &n->out[0], places, l);
             continue;
         }
-        int phase = n->op == OP_KERNEL ? n->attr.kernel->phase : g->phases, place = place_of(g, n);
+        bool runs = n->op == OP_KERNEL && n->nout;
+        int phase = runs ? n->attr.kernel->phase : g->phases, place = runs ? places[n->out[0].id] : INT_MAX;
         l->to = phase > l->to ? phase : l->to;
         l->last = place > l->last ? place : l->last;
     }
@@ -119,12 +124,12 @@ static void follow_readers(const Graph *g, const Value *x, Life *l)
 static Lives lives_of(Verifier *v)
 {
     Lives lives = {0};
-    int place = 0;
-    for (const Node *n = v->graph->body->first; n; place += n->op == OP_KERNEL, n = n->next)
+    const int *places = kernel_places(v);
+    for (const Node *n = v->graph->body->first; n; n = n->next)
         for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++) {
-            int phase = n->attr.kernel->phase;
+            int phase = n->attr.kernel->phase, place = places[n->out[0].id];
             Life l = {&n->out[i], phase, phase, place, place};
-            follow_readers(v->graph, l.value, &l);
+            follow_readers(v->graph, l.value, places, &l);
             if (l.value->place.area == AREA_WORK) vec_push(v->scratch, &lives, l);
         }
     return lives;
