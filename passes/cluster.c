@@ -74,31 +74,27 @@ bool value_leaves(const Clusters *c, const Value *v) {
     return false;
 }
 
-/* Depth first over the readers of a cluster. */
-static bool search(Clusters *c, const Cluster *from, const Cluster *to, bool direct) {
-    for (int i = 0; i < from->items.n; i++) {
-        Node *n = c->items.at[from->items.at[i]].node;
-        for (int k = 0; k < n->nout; k++)
-            for (int u = 0; u < n->out[k].uses.n; u++) {
-                Cluster *reader = cluster_of(c, n->out[k].uses.at[u].node);
-                if (reader == from || reader->seen == c->stamp)
-                    continue;
-                if (reader == to) {
-                    if (direct)
-                        return true;
-                    continue;
-                }
-                reader->seen = c->stamp;
-                if (search(c, reader, to, true))
-                    return true;
-            }
+/* Depth first from readers up to what they read. */
+static bool search(Clusters *c, const Cluster *start, const Cluster *at) {
+    for (int i = 0; i < at->items.n; i++) {
+        const Node *n = c->items.at[at->items.at[i]].node;
+        for (int k = 0; k < n->nin; k++) {
+            Cluster *read = cluster_of(c, n->in[k]->def);
+            if (read == start && at != start)
+                return true;
+            if (read == start || read->seen == c->stamp)
+                continue;
+            read->seen = c->stamp;
+            if (search(c, start, read))
+                return true;
+        }
     }
     return false;
 }
 
-bool clusters_meet(Clusters *c, const Cluster *from, const Cluster *to) {
+bool cluster_waits_for_itself(Clusters *c, const Cluster *of) {
     c->stamp++;
-    return search(c, from, to, false);
+    return search(c, of, of);
 }
 
 /* ---- changes ---- */

@@ -69,7 +69,7 @@ static Cluster cluster_copy(const Clusters *c, const Cluster *of) {
 static bool unite(Clusters *c, Cluster *from, Cluster *to) {
     Cluster was_from = cluster_copy(c, from), was_to = cluster_copy(c, to);
     cluster_take(c, to, from);
-    if (cluster_form(c, to, &to->form))
+    if (cluster_form(c, to, &to->form) && !cluster_waits_for_itself(c, to))
         return true;
     put_back(c, to, &was_to);
     put_back(c, from, &was_from);
@@ -77,7 +77,7 @@ static bool unite(Clusters *c, Cluster *from, Cluster *to) {
 }
 
 static bool join(Clusters *c, Cluster *from, Cluster *to) {
-    if (from == to || from->fixed || to->fixed || !join_pays(c, from, to) || clusters_meet(c, from, to))
+    if (from == to || from->fixed || to->fixed || !join_pays(c, from, to))
         return false;
     Form was = from->form;
     if (!unite(c, from, to))
@@ -121,12 +121,10 @@ static bool join_siblings(Clusters *c) {
             Cluster *a = c->list.at[k], *b = c->list.at[i];
             if (a->fixed || b->fixed || !a->items.n || !b->items.n || !forms_are_alike(&a->form, &b->form))
                 continue;
-            if (cluster_updates(c, a) || cluster_updates(c, b) || clusters_meet(c, a, b) || clusters_meet(c, b, a))
+            if (cluster_updates(c, a) || cluster_updates(c, b) || !unite(c, b, a))
                 continue;
-            if (unite(c, b, a)) {
-                pass_count("fuse.siblings", 1);
-                changed = true;
-            }
+            pass_count("fuse.siblings", 1);
+            changed = true;
         }
     return changed;
 }

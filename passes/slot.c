@@ -40,13 +40,13 @@ typedef struct Occupant {
     int first, last;     /* places of the kernels that make it and read it last */
     int64_t bytes;       /* at the reference sizes */
     bool own_rows;       /* every worker reads only the rows that it wrote */
-    int slot;
 } Occupant;
+typedef struct Slot { const Dim *bytes; VEC(Occupant *) occupants; } Slot;
 typedef struct Workspace {
     const Schedule *schedule;
     Dims *dims;
     VEC(Occupant) occupants;
-    VEC(const Dim *) slots; /* their sizes */
+    VEC(Slot) slots;
 } Workspace;
 
 static void note_readers(const Schedule *s, Occupant *o, const Value *v) {
@@ -75,7 +75,7 @@ static void find_occupants(Workspace *w) {
     const int64_t *sizes = reference_sizes(s->graph->program, s->scratch);
     for (int k = 0; k < s->kernels.n; k++)
         for (int i = 0; i < s->kernels.at[k].node->nout; i++) {
-            Occupant o = {.value = &s->kernels.at[k].node->out[i], .own_rows = true, .slot = -1};
+            Occupant o = {.value = &s->kernels.at[k].node->out[i], .own_rows = true};
             if (o.value->place.area != AREA_NONE)
                 continue;
             value_span(s->graph, o.value, &o.from, &o.to);
@@ -106,9 +106,9 @@ static bool lives_meet(const Workspace *w, const Occupant *a, const Occupant *b)
 }
 
 /* ---- slots ---- */
-static bool slot_is_free(const Workspace *w, int slot, const Occupant *o) {
-    for (int i = 0; i < w->occupants.n; i++)
-        if (w->occupants.at[i].slot == slot && lives_meet(w, &w->occupants.at[i], o))
+static bool slot_is_free(const Workspace *w, const Slot *slot, const Occupant *o) {
+    for (int i = 0; i < slot->occupants.n; i++)
+        if (lives_meet(w, slot->occupants.at[i], o))
             return false;
     return true;
 }
@@ -120,16 +120,18 @@ static const Dim *larger(Dims *ds, const Dim *a, const Dim *b) {
 }
 
 /* The last slot that is free is the smallest: they were made for the largest first. */
+static Slot *find_slot(Workspace *w, const Occupant *o) {
+    for (int i = w->slots.n - 1; i >= 0; i--)
+        if (slot_is_free(w, &w->slots.at[i], o))
+            return &w->slots.at[i];
+    vec_push(w->schedule->scratch, &w->slots, (Slot){.bytes = dim_const(w->dims, 0)});
+    return &w->slots.at[w->slots.n - 1];
+}
+
 static void choose_slot(Workspace *w, Occupant *o) {
-    const Dim *bytes = type_bytes(w->dims, o->value->type);
-    for (int slot = w->slots.n - 1; slot >= 0; slot--)
-        if (slot_is_free(w, slot, o)) {
-            w->slots.at[slot] = larger(w->dims, w->slots.at[slot], bytes);
-            o->slot = slot;
-            return;
-        }
-    o->slot = w->slots.n;
-    vec_push(w->schedule->scratch, &w->slots, bytes);
+    Slot *slot = find_slot(w, o);
+    slot->bytes = larger(w->dims, slot->bytes, type_bytes(w->dims, o->value->type));
+    vec_push(w->schedule->scratch, &slot->occupants, o);
 }
 
 static bool dim_is_aligned(const Dim *d) {
@@ -156,16 +158,15 @@ void workspace_plan(const Schedule *s) {
     find_occupants(&w);
     for (int i = 0; i < w.occupants.n; i++)
         choose_slot(&w, &w.occupants.at[i]);
-    const Dim **offsets = NEW_ARRAY(s->scratch, const Dim *, w.slots.n + 1), *end = dim_const(w.dims, 0);
+    const Dim *end = dim_const(w.dims, 0);
     for (int rank = 0; rank < 3; rank++)
-        for (int i = 0; i < w.slots.n; i++)
-            if (slot_rank(w.slots.at[i]) == rank) {
-                offsets[i] = end;
-                end = dim_add(w.dims, end, dim_align(w.dims, w.slots.at[i]));
-            }
-    for (int i = 0; i < w.occupants.n; i++) {
-        const Occupant *o = &w.occupants.at[i];
-        o->value->place = (Place){AREA_WORK, 0, offsets[o->slot]};
-    }
+        for (int i = 0; i < w.slots.n; i++) {
+            Slot *slot = &w.slots.at[i];
+            if (slot_rank(slot->bytes) != rank)
+                continue;
+            for (int k = 0; k < slot->occupants.n; k++)
+                slot->occupants.at[k]->value->place = (Place){AREA_WORK, 0, end};
+            end = dim_add(w.dims, end, dim_align(w.dims, slot->bytes));
+        }
     s->graph->work_bytes = end;
 }
