@@ -208,8 +208,10 @@ static Value *grow_index(Gen *g)
     Value *x = pick(g, real_tensor, NULL), *i = x && x->type.rank == 2 ? pick(g, index_like_row, x) : NULL;
     if (i) return build_node(&g->b, OP_PICK, (Value *[]){x, i}, 2, NULL, NULL);
     i = pick(g, has_index, NULL);
-    Type t = type_scalar(g->real);
-    return i ? build_node(&g->b, OP_ONE_HOT, &i, 1, NULL, &t) : NULL;
+    if (!i) return NULL;
+    Axis axes[2] = {i->type.axes[0], {i->type.range, NULL, NULL}};
+    Type t = type_make(g->p->arena, g->real, 2, axes);
+    return build_node(&g->b, OP_ONE_HOT, &i, 1, NULL, &t);
 }
 
 static Value *grow_argmax(Gen *g)

@@ -1,6 +1,7 @@
 /* run.c: random graphs through the whole compiler, against the interpreter.
 
    usage: random_graphs COUNT [SEED]
+          random_graphs print SEED       the graph as it was built, and as it is planned
 
    Each graph, with each set of passes, at each N: predictions, totals, gradients and three steps, each step from the
    compiled state. Exact graphs must agree bit for bit, real ones within the interpreter's bounds; other worker counts must
@@ -181,7 +182,9 @@ static void compare(const Oracle *o, const Where *w, const char *what, const Arr
 static void same_bytes(const Where *w, const char *what, const void *a, const void *b, size_t n)
 {
     if (!memcmp(a, b, n)) return;
-    printf("graph %u, %s, N = %" PRId64 ": %s differs\n", w->seed, w->config, w->n, what);
+    size_t at = 0;
+    while (((const char *)a)[at] == ((const char *)b)[at]) at++;
+    printf("graph %u, %s, N = %" PRId64 ": %s differs from byte %zu of %zu on\n", w->seed, w->config, w->n, what, at, n);
     exit(1);
 }
 
@@ -231,7 +234,7 @@ static void check_predict(Arena *a, const Oracle *o, const Where *w, const Compi
     for (int i = 0; i < out.n; i++) compare(o, w, g->results.at[i].name, &want[i], out.raw[i]);
     for (size_t t = 0; t < COUNT(teams); t++) {
         Outputs again = predict(a, others[t], g, d);
-        for (int i = 0; i < out.n; i++) same_bytes(w, "an output of several workers", out.raw[i], again.raw[i], raw_bytes(&out.like[i]));
+        for (int i = 0; i < out.n; i++) same_bytes(w, g->results.at[i].name, out.raw[i], again.raw[i], raw_bytes(&out.like[i]));
     }
     check_rows(a, w, c->session, g, d, &out);
 }
@@ -386,8 +389,23 @@ static int report(void)
     return zeros != 0 || counts.bounded * 2 < counts.comparisons;
 }
 
+static int print_graph(unsigned seed)
+{
+    Cx *cx = cx_new();
+    Program *p = make_program(cx, seed, seed % 3 ? POLICY_EXACT : POLICY_REAL);
+    Text text = {.arena = cx->arena};
+    if (!p) return 1;
+    program_print(p, &text);
+    passes_run(p, &(PassOptions){0});
+    program_print(p, &text);
+    fputs(text_done(&text), stdout);
+    cx_free(cx);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 2 && !strcmp(argv[1], "print")) return print_graph((unsigned)atoi(argv[2]));
     unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 100, seed = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
     for (unsigned i = 0; i < count; i++) check_graph(seed + i);
     return count >= 100 ? report() : 0;
