@@ -70,17 +70,28 @@ Val math_expm1(const Math *m, Val x)
     return vpick(m, vless(m, vabs(m, x), vreal(m, t->tiny)), x, vadd(m, half, half));
 }
 
-/* With e = e^-|x| both sides keep their precision: 1/(1 + e) and e/(1 + e). */
-Val math_sigmoid(const Math *m, Val x)
+/* a/(b + c) with b >= c >= 0 and `inverse` near 1/(b + c): what rounding b + c loses is made good. */
+static Val divide_by_sum(const Math *m, Val quotient, Val sum, Val b, Val c, Val inverse)
 {
-    Val one = vreal(m, 1), e = math_exp(m, vneg(m, vabs(m, x)));
-    return vdiv(m, vpick(m, vless(m, x, vreal(m, 0)), e, one), vadd(m, one, e));
+    Val lost = vsub(m, c, vsub(m, sum, b));
+    return vfma(m, vmul(m, vneg(m, quotient), inverse), lost, quotient);
 }
 
-/* t/(t + 2) with t = e^(2|x|) - 1, and the sign of x; from 10 (20 in f64) on it is 1. */
+/* With e = e^-|x| both sides keep their precision: 1/(1 + e) and e/(1 + e). They add up to 1. */
+Val math_sigmoid(const Math *m, Val x)
+{
+    Val one = vreal(m, 1), e = math_exp(m, vneg(m, vabs(m, x))), sum = vadd(m, one, e);
+    Val below = vless(m, x, vreal(m, 0)), y = vdiv(m, vpick(m, below, e, one), sum);
+    return divide_by_sum(m, y, sum, one, e, vpick(m, below, vsub(m, one, y), y));
+}
+
+/* With t = e^(2|x|) - 1: t/(2 + t) up to t = 2, and from there on 1 - 2/(2 + t); and the sign of x. Below, with q for
+   the quotient, 1/(2 + t) is (1 - q)/2. */
 Val math_tanh(const Math *m, Val x)
 {
-    Val size = clamp(m, vabs(m, x), 0, m->t == DT_F64 ? 20 : 10);
-    Val t = math_expm1(m, vadd(m, size, size));
-    return vsign_of(m, vdiv(m, t, vadd(m, t, vreal(m, 2))), x);
+    Val size = vabs(m, x), two = vreal(m, 2), half = vreal(m, 0.5);
+    Val t = math_expm1(m, vadd(m, size, size)), sum = vadd(m, two, t), large = vless(m, two, t);
+    Val q = vdiv(m, vpick(m, large, two, t), sum), inverse = vfma(m, vneg(m, half), q, half);
+    Val y = vpick(m, large, vsub(m, vreal(m, 1), q), divide_by_sum(m, q, sum, two, t, inverse));
+    return vsign_of(m, y, x);
 }
