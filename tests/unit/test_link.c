@@ -54,7 +54,9 @@ static int tear_down(void **state)
 
 static void test_any_name(void **state)
 {
-    static const char *const names[] = {"plain.so", "a b.so", "-o.so", "@list.so", "new\nline.so", "$(id);'\".so", "--help"};
+    static const char *const names[] = {
+        "plain.so", "a b.so", "-o.so", "@list.so", "new\nline.so", "$(id);'\".so", "--help",
+    };
     Bench *b = *state;
     for (size_t i = 0; i < COUNT(names); i++) {
         assert_true(codegen_link(b->p, b->object, names[i]));
