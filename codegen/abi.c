@@ -1,5 +1,5 @@
-/* The structs of runtime/abi.def as LLVM types and constants. A field is named by its offset in the C struct, so that what
-   is written and what a host reads cannot differ. */
+/* The structs of runtime/abi.def as LLVM types and constants. A field is named by its offset in the C struct, so that
+   what is written and what a host reads cannot differ. */
 #include "codegen/cg.h"
 
 typedef enum FieldKind { FIELD_U32, FIELD_I32, FIELD_U64, FIELD_I64, FIELD_F64, FIELD_PTR } FieldKind;

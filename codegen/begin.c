@@ -82,7 +82,8 @@ static void take_pointers(Cg *cg, Begin *g)
 {
     const Entry *e = g->code->entry;
     const Program *p = cg->program;
-    bool steps = e->kind == ENTRY_STEP || e->kind == ENTRY_UPDATE, grads = e->kind == ENTRY_GRAD || e->kind == ENTRY_UPDATE;
+    bool steps = e->kind == ENTRY_STEP || e->kind == ENTRY_UPDATE;
+    bool grads = e->kind == ENTRY_GRAD || e->kind == ENTRY_UPDATE;
     bool totals = e->kind != ENTRY_PREDICT && e->kind != ENTRY_UPDATE;
     int outputs = count_outputs(e->graph);
     take_area(cg, g, offsetof(Abi_nnrt_call, params), FRAME_PARAMS, p->params_bytes > 0);

@@ -34,9 +34,10 @@ typedef struct Cg {
     struct KernelText *kernels; /* those emitted so far, kernel.c */
 } Cg;
 
-/* ---- llvm.c: the context, the module, and the few builders that LLVM's C API lacks. Only *InContext functions. ---- */
+/* ---- llvm.c: the context, the module, the few builders that LLVM's C API lacks. Only *InContext functions. ---- */
 bool cg_open(Cg *cg, Program *p, const CodegenOptions *options); /* all fields up to debug; false after a message */
-bool cg_finish(Cg *cg, EmitKind kind, Bytes *out); /* debug info closed, module verified (a fault is fatal), short pass list, emitted */
+/* Debug info closed, module verified (a fault is fatal), short pass list, emitted. */
+bool cg_finish(Cg *cg, EmitKind kind, Bytes *out);
 void cg_close(Cg *cg);
 LLVMTypeRef lane_type(Cg *cg, DType t, int lanes);   /* as computed with: bool is i1; one lane is a plain scalar */
 LLVMTypeRef stored_type(Cg *cg, DType t, int lanes); /* as in memory: bool is i8 */
@@ -47,19 +48,21 @@ LLVMValueRef const_iota(Cg *cg, LLVMTypeRef integer, int lanes); /* <0, 1, 2, ..
 LLVMValueRef splat(Cg *cg, LLVMValueRef scalar, int lanes);      /* itself where lanes is 1 or it is a vector already */
 /* A call of an intrinsic, overloaded on the given types: intrinsic(cg, "llvm.fma", &type, 1, args, 3). */
 LLVMValueRef intrinsic(Cg *cg, const char *name, LLVMTypeRef *types, int ntypes, LLVMValueRef *args, int nargs);
-LLVMValueRef multiply_add(Cg *cg, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c); /* a*b + c: fused where the target fuses; floats */
+/* a*b + c of floats: fused where the target fuses. */
+LLVMValueRef multiply_add(Cg *cg, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 /* A function with the attributes that all of ours have (target-cpu, target-features, prefer-vector-width, no-builtins,
-   no-trapping-math, nounwind, uwtable off, frame-pointer none...); internal, or exported under its name. Has no block yet. */
+   no-trapping-math, nounwind, frame-pointer none ...); internal, or exported under its name. Has no block yet. */
 LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool exported);
-LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private constant; returns its address */
-LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated private constant, each text once; NULL: null */
+LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private; gives its address */
+LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, each text once; NULL: null */
 
 /* ---- debug.c: .nn lines, with the applications that inlined them ---- */
 void debug_open(Cg *cg);   /* sets cg->debug; llvm.c calls these three, nobody else */
 void debug_finish(Cg *cg); /* before the module is verified */
 void debug_close(Cg *cg);
-void cg_debug_function(Cg *cg, LLVMValueRef function, const char *name, const Site *site); /* its subprogram; site may be NULL */
-void cg_debug_site(Cg *cg, const Site *site); /* what the builder makes from here on; inside a function that has a subprogram */
+/* A function's subprogram; site may be NULL. */
+void cg_debug_function(Cg *cg, LLVMValueRef function, const char *name, const Site *site);
+void cg_debug_site(Cg *cg, const Site *site); /* what the builder makes from here on, in a function with a subprogram */
 
 /* ---- op/elementwise.c: scalar formulas, in one lane or many. in[] have the node's dtypes as lane_type gives them;
    all have `lanes` lanes. ---- */
@@ -73,8 +76,10 @@ LLVMValueRef math_log(Cg *cg, LLVMValueRef x, DType t, int lanes);
 LLVMValueRef math_sqrt(Cg *cg, LLVMValueRef x, DType t, int lanes);
 LLVMValueRef math_cos(Cg *cg, LLVMValueRef x, DType t, int lanes);
 
-/* ---- entries.c: the entries of a program and the C functions made for them. header.c prints them, entry.c emits them. ---- */
-typedef enum EntryKind { ENTRY_PREDICT, ENTRY_EVAL, ENTRY_GRAD, ENTRY_UPDATE, ENTRY_STEP } EntryKind; /* enum nnrt_entry_kind */
+/* ---- entries.c: the entries of a program and the C functions made for them, for header.c and layer.c ---- */
+typedef enum EntryKind { /* enum nnrt_entry_kind */
+    ENTRY_PREDICT, ENTRY_EVAL, ENTRY_GRAD, ENTRY_UPDATE, ENTRY_STEP
+} EntryKind;
 typedef enum ArgKind {
     ARG_PARAMS,   /* void *params: written (step, update) */
     ARG_PARAMS_IN,/* const void *params */
@@ -104,8 +109,8 @@ typedef struct Entry {
 } Entry;
 typedef struct Entries { Entry *at; int n; } Entries;
 /* Models in file order, then for each train block eval, grad, update, step, as far as they exist.
-   S_bytes(int32_t what, int64_t every symbol of the program that no entry knows fixed ...): what is 0 params, 1 grads, 2 opt, 3 + i the
-   workspace of entry i; symbols as program_symbols lists them. S_init(params, opt, uint64_t seed, ws), S_prepare(params). */
+   S_bytes(int32_t what, int64_t for each of program_symbols ...): what is 0 params, 1 grads, 2 opt, 3 + i the workspace
+   of entry i. S_init(params, opt, uint64_t seed, ws), S_prepare(params). */
 Entries entries_list(Program *p);
 const char *output_name(const Graph *g, int index); /* "out" where it has none */
 const int *program_symbols(Program *p, int *out_n); /* every symbol that some entry takes, in file order */
@@ -135,7 +140,7 @@ int frame_slot(Cg *cg, const Dim *d);            /* a place for a formula, for t
 LLVMValueRef dim_compute(Cg *cg, const LLVMValueRef *symbols, const Dim *d);
 LLVMValueRef dim_ceiling(Cg *cg, const LLVMValueRef *symbols, const Dim *d);
 
-/* ---- index.c: where in a tensor. Lanes of a vector stand at the same place, at neighbouring ones, or anywhere. ---- */
+/* ---- index.c: where in a tensor. Lanes of a vector stand at one place, at neighbouring ones, or anywhere. ---- */
 typedef enum IxKind { IX_SAME, IX_STEP, IX_EACH } IxKind;
 typedef struct Ix {
     LLVMValueRef at;   /* i64 of the first lane, or for IX_EACH <lanes x i64> */
@@ -157,7 +162,7 @@ Ix index_flatten(Cg *cg, Type t, const Index *ix);
 Index index_spread(Cg *cg, Type t, const Index *ix);      /* not flat */
 int index_level(const Index *ix);
 
-/* ---- loop.c: blocks of code nested in one another. A value is made in the outermost one in which it does not change. ---- */
+/* ---- loop.c: levels of code within one another. A value is made in the outermost one in which it does not change. ---- */
 /* What was made already: a value at an index, a value's address (what: its place), a slot of the frame. */
 typedef struct Memo { const void *what; Index index; LLVMValueRef made; } Memo;
 typedef struct Level {
@@ -179,13 +184,14 @@ typedef struct Kernel {
 } Kernel;
 typedef struct Carry { int n; LLVMValueRef at[MAX_CARRY]; } Carry; /* what goes from one round of a loop to the next */
 typedef void (*LoopBody)(Cg *cg, LLVMValueRef i, Carry *carry, void *context);
-void kernel_open(Cg *cg, Kernel *k, const Graph *g, const Node *node, LLVMValueRef function); /* its entry block, level 0 */
+/* Begins the function's first block, as level 0. */
+void kernel_open(Cg *cg, Kernel *k, const Graph *g, const Node *node, LLVMValueRef function);
 int level_stand(Cg *cg, int level);   /* moves the builder there; gives where it stood */
 void loop_each(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *carry, LoopBody body, void *context);
 void loop_when(Cg *cg, LLVMValueRef condition, Carry *carry, LoopBody body, void *context); /* i is poison */
 /* from..to-1 in vectors: whole ones, then a masked one; straight code where that is short. body gets the first lane. */
 void loop_lanes(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBody body, void *context);
-LLVMValueRef stack_array(Cg *cg, LLVMTypeRef element, int64_t n); /* 64-byte aligned; the builder stands at a block's end */
+LLVMValueRef stack_array(Cg *cg, LLVMTypeRef element, int64_t n); /* 64-byte aligned; builder at a block's end */
 bool const_value(LLVMValueRef v, int64_t *out);
 LLVMValueRef memo_find(Cg *cg, int level, const void *what, const Index *ix); /* NULL: not yet */
 void memo_add(Cg *cg, int level, const void *what, const Index *ix, LLVMValueRef made);
@@ -208,7 +214,7 @@ void store_results(Cg *cg, int rank, const Index *ix);
 typedef struct Fold { LLVMValueRef value, place; } Fold; /* place: NULL, or i64 lanes */
 Fold fold_start(Cg *cg, const Node *n, int lanes);
 Fold fold_step(Cg *cg, const Node *n, Fold so_far, Fold next); /* also joins chains */
-Fold fold_read(Cg *cg, const Node *n, const Index *ix, Ix place); /* an element of the operand, in all lanes of the kernel */
+Fold fold_read(Cg *cg, const Node *n, const Index *ix, Ix place); /* an element of the operand, in all lanes */
 LLVMValueRef fold_finish(Cg *cg, const Node *n, Fold all);
 Fold fold_blocks_start(Cg *cg, const Node *n, int lanes);      /* block sums are added to this */
 Fold fold_select(Cg *cg, LLVMValueRef mask, Fold yes, Fold no);
@@ -223,7 +229,8 @@ void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
 void loop_prefix(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, int n, Index *ix, void (*body)(Cg *, void *), void *context);
 
 /* ---- kernel.c ---- */
-LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node); /* void (ptr frame, i64 lo, i64 hi); equal bodies are one function */
+/* void (ptr frame, i64 lo, i64 hi); equal bodies are one function. */
+LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node);
 
 /* ---- size.c: functions of the sizes that a host gives ---- */
 LLVMValueRef *symbols_load(Cg *cg, const Entry *e, LLVMValueRef sizes); /* by program symbol; NULL: not of this entry */
@@ -251,9 +258,10 @@ typedef struct EntryCode {
 } EntryCode;
 LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exported); /* with its first block */
 void fail_if(Cg *cg, LLVMValueRef condition, int status); /* in a function that gives a status */
-EntryCode entry_emit(Cg *cg, const Entry *e);             /* kernels, phases, end; not yet what needs the frame's size */
+EntryCode entry_emit(Cg *cg, const Entry *e);             /* kernels, phases, end: not what needs the frame's size */
 void entry_finish(Cg *cg, EntryCode *code);               /* bytes, cost, begin */
-LLVMValueRef *graph_phases(Cg *cg, const Graph *g, const char *name, int *out_n); /* its kernels, and a function a phase */
+/* Its kernels, and a function a phase. */
+LLVMValueRef *graph_phases(Cg *cg, const Graph *g, const char *name, int *out_n);
 LLVMValueRef begin_emit(Cg *cg, const EntryCode *code);
 void layer_emit(Cg *cg, const EntryCode *code);           /* the typed function */
 void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes); /* S_bytes */

@@ -262,7 +262,8 @@ static LLVMValueRef entries_const(Cg *cg, Entries entries, const EntryCode *code
     return array_const(cg, "entries", abi_type(cg, ABI_nnrt_entry), at, entries.n);
 }
 
-static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes, LLVMValueRef init, LLVMValueRef prepare)
+static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes, LLVMValueRef init,
+                                LLVMValueRef prepare)
 {
     Program *p = cg->program;
     AbiConst c = {.of = ABI_nnrt_model};

@@ -1,5 +1,5 @@
-/* Loops and the levels that they make. Code of an outer level goes before the jump into the inner one, so that what does
-   not change in a loop is never computed in it. */
+/* Loops and the levels that they make. Code of an outer level goes before the jump into the inner one, so that what
+   does not change in a loop is never computed in it. */
 #include "codegen/cg.h"
 
 void kernel_open(Cg *cg, Kernel *k, const Graph *g, const Node *node, LLVMValueRef function)
@@ -71,7 +71,8 @@ static void join_carry(Cg *cg, Carry *carry, const LLVMValueRef *was, LLVMBasicB
 }
 
 /* Where the number of rounds is known: none or one need no loop. */
-static bool loop_is_short(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *carry, LoopBody body, void *context)
+static bool loop_is_short(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *carry, LoopBody body,
+                          void *context)
 {
     int64_t lo, hi;
     if (!const_value(from, &lo) || !const_value(to, &hi) || hi - lo > step)

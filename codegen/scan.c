@@ -1,5 +1,5 @@
-/* Passes over buffers that the host gives: indices in range, numbers finite. Each is one function a dtype, made when it is
-   first needed. */
+/* Passes over buffers that the host gives: indices in range, numbers finite. Each is one function a dtype, made when
+   it is first needed. */
 #include "codegen/cg.h"
 
 typedef struct Scan {
@@ -24,7 +24,8 @@ static void scan_vector(Cg *cg, LLVMValueRef i, Carry *bad, void *context)
     Scan *s = context;
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef v = load_at(cg, s->t, s->at, ix_new(cg, i, IX_STEP));
-    LLVMValueRef out = s->last ? LLVMBuildICmp(b, LLVMIntUGT, v, splat(cg, s->last, lanes_of(v)), "") : not_finite(cg, v);
+    LLVMValueRef out = s->last ? LLVMBuildICmp(b, LLVMIntUGT, v, splat(cg, s->last, lanes_of(v)), "")
+                               : not_finite(cg, v);
     bad->at[0] = LLVMBuildOr(b, bad->at[0], out, "");
 }
 
@@ -79,7 +80,8 @@ LLVMValueRef grads_finite(Cg *cg, LLVMValueRef grads)
     for (int i = 0; i < cg->program->tensors.n; i++) {
         const Tensor *t = &cg->program->tensors.at[i];
         int64_t n;
-        if (t->role == ROLE_OPT || !dtype_is_float(t->type.dtype) || !dim_known(type_size(cg->program->dims, t->type), &n))
+        bool real = t->role != ROLE_OPT && dtype_is_float(t->type.dtype);
+        if (!real || !dim_known(type_size(cg->program->dims, t->type), &n))
             continue;
         LLVMValueRef offset = const_i64(cg, t->offset);
         LLVMValueRef at = LLVMBuildInBoundsGEP2(b, cg->i8, grads, &offset, 1, "");

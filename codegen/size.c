@@ -1,4 +1,4 @@
-/* Functions of the sizes that a host gives: are they in bounds, how much workspace they need, how much work they are. */
+/* Functions of the sizes that a host gives: are they in bounds, how much workspace they need, how much work it is. */
 #include "codegen/cg.h"
 
 LLVMValueRef *symbols_load(Cg *cg, const Entry *e, LLVMValueRef sizes)

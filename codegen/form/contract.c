@@ -1,5 +1,5 @@
-/* CONTRACT: a tile of rows times vectors is held in registers while the summed labels run. Rows go along the last but one
-   axis of the result, vectors along the last; chains and blocks follow the declared order, whatever the tile. */
+/* CONTRACT: a tile of rows times vectors is held in registers while the summed labels run. Rows go along the last but
+   one axis of the result, vectors along the last; chains and blocks follow the declared order, whatever the tile. */
 #include "codegen/cg.h"
 
 enum { MAX_ROWS = 8, MAX_VECTORS = 4 };
@@ -108,14 +108,18 @@ static LLVMTypeRef sum_type(Cg *cg, const Contract *c)
     return lane_type(cg, c->node->out[0].type.dtype, cg->kernel->lanes);
 }
 
+static LLVMValueRef add(Cg *cg, const Contract *c, LLVMValueRef x, LLVMValueRef y)
+{
+    bool real = dtype_is_float(c->node->out[0].type.dtype);
+    return real ? LLVMBuildFAdd(cg->builder, x, y, "") : LLVMBuildAdd(cg->builder, x, y, "");
+}
+
 /* Chain i with i + S/2, then S/4. */
 static LLVMValueRef join_sums(Cg *cg, const Contract *c, LLVMValueRef *chains)
 {
-    bool real = dtype_is_float(c->node->out[0].type.dtype);
     for (int half = c->chains / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
-            chains[i] = real ? LLVMBuildFAdd(cg->builder, chains[i], chains[i + half], "")
-                             : LLVMBuildAdd(cg->builder, chains[i], chains[i + half], "");
+            chains[i] = add(cg, c, chains[i], chains[i + half]);
     return chains[0];
 }
 
@@ -146,9 +150,8 @@ static void depth_block(Cg *cg, LLVMValueRef from, Carry *totals, void *context)
     LLVMValueRef to = LLVMBuildNSWAdd(b, from, const_i64(cg, c->block), "");
     to = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, to, c->depth, ""), to, c->depth, "");
     depth_span(cg, c, from, to, sums);
-    bool real = dtype_is_float(c->node->out[0].type.dtype);
     for (int i = 0; i < totals->n; i++)
-        totals->at[i] = real ? LLVMBuildFAdd(b, totals->at[i], sums[i], "") : LLVMBuildAdd(b, totals->at[i], sums[i], "");
+        totals->at[i] = add(cg, c, totals->at[i], sums[i]);
 }
 
 /* Blocks join ascending; they are added to -0, which leaves the first as it is. */

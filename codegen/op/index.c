@@ -1,7 +1,7 @@
 /* Values that name places. */
 #include "codegen/cg.h"
 
-/* The last axis of p gets the index; a number outside of it, which only a fault could make, is brought to the last place. */
+/* The last axis of p gets the index; a number outside of it, which only a fault could make, becomes the last place. */
 static LLVMValueRef emit_pick(Cg *cg, const Node *n, const Index *ix)
 {
     LLVMBuilderRef b = cg->builder;

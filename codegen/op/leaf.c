@@ -4,7 +4,8 @@
 static LLVMValueRef int_to(Cg *cg, DType t, LLVMValueRef v)
 {
     LLVMTypeRef type = lane_type(cg, t, lanes_of(v));
-    return dtype_is_float(t) ? LLVMBuildSIToFP(cg->builder, v, type, "") : LLVMBuildIntCast2(cg->builder, v, type, true, "");
+    return dtype_is_float(t) ? LLVMBuildSIToFP(cg->builder, v, type, "")
+                             : LLVMBuildIntCast2(cg->builder, v, type, true, "");
 }
 
 /* The numbers of a vector of constants, once in read-only memory. */

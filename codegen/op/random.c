@@ -86,8 +86,8 @@ static LLVMValueRef unit_number(Cg *cg, LLVMValueRef words[4], DType t, int lane
     LLVMBuilderRef b = cg->builder;
     if (t == DT_F32)
         return LLVMBuildFMul(b, word_number(cg, words[0], 8, t, lanes), const_number(cg, t, 0x1p-24, lanes), "");
-    LLVMValueRef high = LLVMBuildFMul(b, word_number(cg, words[0], 5, t, lanes), const_number(cg, t, 0x1p26, lanes), "");
-    LLVMValueRef sum = LLVMBuildFAdd(b, high, word_number(cg, words[1], 6, t, lanes), "");
+    LLVMValueRef high = word_number(cg, words[0], 5, t, lanes), low = word_number(cg, words[1], 6, t, lanes);
+    LLVMValueRef sum = LLVMBuildFAdd(b, LLVMBuildFMul(b, high, const_number(cg, t, 0x1p26, lanes), ""), low, "");
     return LLVMBuildFMul(b, sum, const_number(cg, t, 0x1p-53, lanes), "");
 }
 
@@ -96,9 +96,10 @@ static LLVMValueRef normal_number(Cg *cg, LLVMValueRef words[4], int lanes)
 {
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef one = const_number(cg, DT_F64, 1, lanes), scale = const_number(cg, DT_F64, 0x1p-32, lanes);
-    LLVMValueRef u1 = LLVMBuildFMul(b, LLVMBuildFAdd(b, word_number(cg, words[0], 0, DT_F64, lanes), one, ""), scale, "");
-    LLVMValueRef u2 = LLVMBuildFMul(b, word_number(cg, words[1], 0, DT_F64, lanes), scale, "");
-    LLVMValueRef minus2 = const_number(cg, DT_F64, -2, lanes), turn = const_number(cg, DT_F64, 6.283185307179586, lanes);
+    LLVMValueRef w1 = word_number(cg, words[0], 0, DT_F64, lanes), w2 = word_number(cg, words[1], 0, DT_F64, lanes);
+    LLVMValueRef u1 = LLVMBuildFMul(b, LLVMBuildFAdd(b, w1, one, ""), scale, ""), u2 = LLVMBuildFMul(b, w2, scale, "");
+    LLVMValueRef minus2 = const_number(cg, DT_F64, -2, lanes);
+    LLVMValueRef turn = const_number(cg, DT_F64, 6.283185307179586, lanes);
     LLVMValueRef radius = math_sqrt(cg, LLVMBuildFMul(b, minus2, math_log(cg, u1, DT_F64, lanes), ""), DT_F64, lanes);
     LLVMValueRef wave = math_cos(cg, LLVMBuildFMul(b, turn, u2, ""), DT_F64, lanes);
     return LLVMBuildFMul(b, radius, wave, "");

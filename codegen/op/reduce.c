@@ -124,7 +124,8 @@ LLVMValueRef fold_finish(Cg *cg, const Node *n, Fold all)
                                                     : LLVMBuildIntCast2(b, all.place, type, true, "");
     if (n->op != OP_MEAN)
         return all.value;
-    LLVMValueRef size = LLVMBuildSIToFP(b, dim_value(cg, reduce_axis(n, &axis).dim), lane_type(cg, n->out[0].type.dtype, 1), "");
+    LLVMTypeRef one = lane_type(cg, n->out[0].type.dtype, 1);
+    LLVMValueRef size = LLVMBuildSIToFP(b, dim_value(cg, reduce_axis(n, &axis).dim), one, "");
     return LLVMBuildFDiv(b, all.value, splat(cg, size, lanes), "");
 }
 
