@@ -54,7 +54,7 @@ LLVMValueRef multiply_add(Cg *cg, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c
    no-trapping-math, nounwind, frame-pointer none ...); internal, or exported under its name. Has no block yet. */
 LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool exported);
 LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private; gives its address */
-LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, each text once; NULL: null */
+LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, one for each text */
 
 /* ---- debug.c: .nn lines, with the applications that inlined them ---- */
 void debug_open(Cg *cg);   /* sets cg->debug; llvm.c calls these three, nobody else */
@@ -162,7 +162,7 @@ Ix index_flatten(Cg *cg, Type t, const Index *ix);
 Index index_spread(Cg *cg, Type t, const Index *ix);      /* not flat */
 int index_level(const Index *ix);
 
-/* ---- loop.c: levels of code within one another. A value is made in the outermost one in which it does not change. ---- */
+/* ---- loop.c: levels of code. A value is made in the outermost one in which it does not change. ---- */
 /* What was made already: a value at an index, a value's address (what: its place), a slot of the frame. */
 typedef struct Memo { const void *what; Index index; LLVMValueRef made; } Memo;
 typedef struct Level {
