@@ -100,3 +100,33 @@ bool file_is_flat(const File *f)
     }
     return false;
 }
+
+static void each_type(const TypeExpr *t, void (*visit)(Expr *, void *), void *context)
+{
+    if (!t) return;
+    expr_each(t->range, visit, context);
+    each_axis(t->axes, visit, context);
+    for (int i = 0; i < t->fields.n; i++) each_type(t->fields.at[i].type, visit, context);
+}
+
+static void each_item(const Item *it, void (*visit)(Expr *, void *), void *context)
+{
+    each_type(it->type, visit, context);
+    for (int i = 0; i < it->targets.n; i++) each_type(it->targets.at[i].type, visit, context);
+    expr_each(it->value, visit, context);
+}
+
+void decl_each(const Decl *d, void (*visit)(Expr *, void *), void *context)
+{
+    for (int i = 0; i < d->inputs.n; i++) each_type(d->inputs.at[i].type, visit, context);
+    for (int i = 0; i < d->options.n; i++) {
+        each_type(d->options.at[i].kind, visit, context);
+        expr_each(d->options.at[i].value, visit, context);
+    }
+    each_type(d->result, visit, context);
+    for (int i = 0; i < d->wheres.n; i++) expr_each(d->wheres.at[i].condition, visit, context);
+    for (int i = 0; d->body && i < d->body->items.n; i++) each_item(d->body->items.at[i], visit, context);
+    expr_each(d->value, visit, context);
+    expr_each(d->low, visit, context);
+    expr_each(d->high, visit, context);
+}

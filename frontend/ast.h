@@ -75,6 +75,7 @@ struct Expr {
     int depth;         /* of the tree below, for a bound on recursion */
     bool paren;        /* stands in parentheses of its own */
     const char *text;
+    const char *instance; /* CALL, REF of a layer: the name of its instance in the text around */
     Ref ref;
     Expr *a, *b, *c;
     Exprs list;
@@ -109,6 +110,7 @@ typedef struct Item {
     const char *from;  /* NULL: none */
     const char *note;  /* flat: where it came from */
     Names names;
+    bool unused;       /* nothing reads what it binds: found by unused.c */
 } Item;
 typedef VEC(Item *) Items;
 
@@ -159,6 +161,9 @@ typedef struct Decl {
     const char *text;   /* IMPORT: file; INSTANCE: from; SETTING: its text */
     const char *as;     /* IMPORT */
     Names names;        /* ERROR: what the broken line seems to define */
+    /* found out while elaborating */
+    bool numbered;      /* its layers have their names */
+    int reduces;        /* 0: not asked yet; see decl_reduces */
 } Decl;
 typedef VEC(Decl *) Decls;
 
@@ -185,4 +190,6 @@ Path path_join(Arena *a, Path p, const char *part, Span span);
 const char *text_unquote(Arena *a, const char *quoted, size_t n);
 /* Calls visit for an expression and everything in it, outside in; blocks are left to the visitor. */
 void expr_each(Expr *e, void (*visit)(Expr *, void *), void *context);
+/* The same for every expression of a definition. */
+void decl_each(const Decl *d, void (*visit)(Expr *, void *), void *context);
 #endif

@@ -1,0 +1,509 @@
+/* call.c: applying functions, layers, models and chains. */
+#include "frontend/elab.h"
+#include <string.h>
+
+/* ---- does a function reduce? Then its application is kept whole. ---- */
+
+typedef struct Search { Elab *e; bool found; } Search;
+
+static bool expr_reduces(const Expr *e)
+{
+    static const char *const names[] = {"sum", "mean", "argmax"};
+    const char *name = e->a && e->a->kind == EX_REF ? e->a->text : "";
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_equal(name, names[i])) return true;
+    int inputs = 0;
+    for (int i = 0; i < e->args.n; i++) inputs += !e->args.at[i].name;
+    return (str_equal(name, "max") || str_equal(name, "min")) && inputs == 1;
+}
+
+static void search_reduction(Expr *e, void *context)
+{
+    Search *s = context;
+    if (e->kind == EX_CALL) s->found |= expr_reduces(e);
+    if (e->kind != EX_REF || s->found) return;
+    const Decl *d = map_get(s->e->own.callables, e->text);
+    if (!d) d = map_get(s->e->std.callables, e->text);
+    if (d && d->kind == DECL_FN) s->found |= decl_reduces(s->e, d);
+}
+
+bool decl_reduces(Elab *e, const Decl *d)
+{
+    Decl *known = (Decl *)d; /* the answer is kept with the definition */
+    if (known->reduces) return known->reduces == 2;
+    known->reduces = 1;
+    Search s = {e, false};
+    for (int i = 0; d->body && i < d->body->items.n; i++) expr_each(d->body->items.at[i]->value, search_reduction, &s);
+    known->reduces = 1 + s.found;
+    return s.found;
+}
+
+/* ---- options ---- */
+
+const OptionVal *option_given(const Function *fn, const char *name)
+{
+    for (int i = 0; i < fn->options.n; i++)
+        if (str_equal(fn->options.at[i].name, name)) return &fn->options.at[i];
+    return NULL;
+}
+
+static const Option *option_of(const Decl *d, const char *name)
+{
+    for (int i = 0; d && i < d->options.n; i++)
+        if (str_equal(d->options.at[i].name, name)) return &d->options.at[i];
+    return NULL;
+}
+
+/* The names a function takes as options, in order. */
+static Names option_names(Elab *e, const Function *fn)
+{
+    Names names = {0};
+    for (int i = 0; fn->decl && i < fn->decl->options.n; i++) vec_push(e->arena, &names, fn->decl->options.at[i].name);
+    const char *s = fn->builtin ? fn->builtin->options : "";
+    while (s && *s) {
+        size_t n = strcspn(s, " ");
+        vec_push(e->arena, &names, str_copy_n(e->arena, s, n));
+        s += n + (s[n] == ' ');
+    }
+    return names;
+}
+
+static bool is_axis_option(const Function *fn, const char *name)
+{
+    const Option *o = option_of(fn->decl, name);
+    if (o) return o->kind && str_equal(o->kind->name, "axis");
+    return fn->builtin && (str_equal(name, "over") || str_equal(name, "along"));
+}
+
+static Val option_value(Frame *f, const Function *fn, const char *name, Expr *value)
+{
+    const Option *o = option_of(fn->decl, name);
+    if (str_equal(name, "real") && !o) return (Val){.kind = VAL_TEXT, .text = value->text ? value->text : ""};
+    if (is_axis_option(fn, name)) return axes_of_expr(f, value);
+    if (!o || !o->is_fn) return elaborate_single(f, value, NULL);
+    const Function *given = function_of_expr(f, value);
+    return given ? (Val){.kind = VAL_FUNCTION, .fn = given} : poison;
+}
+
+static bool unknown_option(Frame *f, const Function *fn, const Arg *a, const Names *names)
+{
+    Diag *d = fault(f, a->name_span, "E0403", "`%s` has no option `%s`", fn->name, a->name);
+    diag_primary(d, "unknown option");
+    const char *near = str_nearest(a->name, names->at, names->n);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    for (int i = 0; fn->decl && i < fn->decl->inputs.n; i++)
+        if (str_equal(fn->decl->inputs.at[i].ref.path.text, a->name))
+            diag_help(d, "`%s` is an input: inputs go by place, without a name", a->name);
+    Text list = {.arena = f->e->arena};
+    for (int i = 0; i < names->n; i++) text_add(&list, "%s`%s`", i ? ", " : "", names->at[i]);
+    diag_note(d, names->n ? "its options are %s" : "it has no options%s", text_done(&list));
+    return false;
+}
+
+static bool check_option_kind(Frame *f, const Function *fn, const Arg *a, const char *name, Val v)
+{
+    const Option *o = option_of(fn->decl, name);
+    if (v.kind == VAL_POISON || !o) return v.kind != VAL_POISON;
+    const char *kind = o->kind ? o->kind->name : o->is_fn ? "fn" : NULL;
+    ValKind want = VAL_NUMBER;
+    if (str_equal(kind, "bool")) want = VAL_BOOL;
+    else if (str_equal(kind, "str")) want = VAL_TEXT;
+    else if (kind) return true;
+    else if (o->value && o->value->kind == EX_TEXT) want = VAL_TEXT;
+    else if (o->value && o->value->kind == EX_REF && (str_equal(o->value->text, "true") || str_equal(o->value->text, "false")))
+        want = VAL_BOOL;
+    bool number = v.kind == VAL_TENSOR && v.tensor->type.rank == 0 && dtype_is_float(v.tensor->type.dtype);
+    if (v.kind == want || (want == VAL_NUMBER && number)) return true;
+    const char *wanted = want == VAL_BOOL ? "true or false" : want == VAL_TEXT ? "a text" : "a number";
+    Diag *d = fault(f, a->value->span, "E0412", "`%s` of `%s` is %s, but %s is given", name, fn->name, wanted, val_text(f->e, v));
+    diag_primary(d, "%s is needed", wanted);
+    return false;
+}
+
+static bool given_twice(Frame *f, const Function *fn, const Arg *a, const char *name)
+{
+    Diag *d = fault(f, a->span, "E0404", "`%s` gets its option `%s` twice", fn->name, name);
+    diag_primary(d, "the second time");
+    diag_label(d, option_given(fn, name)->span, "the first time");
+    return false;
+}
+
+static bool option_read(Frame *f, Function *fn, const Arg *a, const char *name, const Names *names)
+{
+    bool known = str_equal(name, "training") || str_equal(name, "real");
+    for (int i = 0; i < names->n; i++) known |= str_equal(names->at[i], name);
+    if (!known) return unknown_option(f, fn, a, names);
+    if (option_given(fn, name)) return given_twice(f, fn, a, name);
+    Val v = option_value(f, fn, name, a->value);
+    if (!check_option_kind(f, fn, a, name, v)) return false;
+    vec_push(f->e->arena, &fn->options, ((OptionVal){name, v, a->value->span, a->name ? a->name_span : a->span}));
+    return true;
+}
+
+/* Options by name; with first_input 0 one without a name is the first option, else places below it are inputs. */
+bool options_read(Frame *f, const Args *args, int inputs, Function *fn)
+{
+    Names names = option_names(f->e, fn);
+    bool good = true;
+    int places = 0;
+    for (int i = 0; i < args->n; i++) {
+        const Arg *a = &args->at[i];
+        if (a->to) {
+            missing(f, a->span, "counting with `in`");
+            good = false;
+        } else if (a->name) {
+            good &= option_read(f, fn, a, a->name, &names);
+        } else if (places++ >= inputs) {
+            if (places == inputs + 1 && inputs == 0 && names.n) {
+                good &= option_read(f, fn, a, names.at[0], &names);
+                continue;
+            }
+            Diag *d = fault(f, a->span, "E0404", names.n ? "options of `%s` after the first go by name"
+                                                         : "`%s` has no options", fn->name);
+            diag_primary(d, "this has no name");
+            if (fn->decl) diag_note(d, "%s", signature_text(f->e, fn->decl));
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* ---- function position ---- */
+
+static Function *chain_of(Frame *f, Expr *e)
+{
+    Function *fn = NEW(f->e->arena, Function);
+    *fn = (Function){.kind = FN_CHAIN, .span = e->span, .name = "this chain", .frame = f};
+    bool good = true;
+    for (int i = 0; i < e->list.n; i++) {
+        const Function *part = function_of_expr(f, e->list.at[i]);
+        good &= part != NULL;
+        vec_push(f->e->arena, &fn->chain, part);
+    }
+    return good ? fn : NULL;
+}
+
+static Function *function_with_options(Frame *f, Expr *e)
+{
+    if (e->a->kind != EX_REF) {
+        Diag *d = fault(f, e->a->span, "E0413", "only a name can be applied");
+        diag_primary(d, "no name of a function");
+        return NULL;
+    }
+    if (e->block) {
+        missing(f, e->span, str_format(f->e->arena, "`%s`", e->a->text));
+        return NULL;
+    }
+    const Function *base = function_named(f, &e->a->ref.path, e->a);
+    if (!base) return NULL;
+    Function *fn = NEW(f->e->arena, Function);
+    *fn = *base;
+    fn->span = e->span;
+    fn->options.at = NULL; /* a list of its own */
+    fn->options.n = fn->options.cap = 0;
+    for (int i = 0; i < base->options.n; i++) vec_push(f->e->arena, &fn->options, base->options.at[i]);
+    return options_read(f, &e->args, 0, fn) ? fn : NULL;
+}
+
+Function *function_of_expr(Frame *f, Expr *e)
+{
+    bool truth;
+    switch (e->kind) {
+    case EX_REF:
+        if (e->ref.prime) {
+            missing(f, e->span, "applying the next parameters");
+            return NULL;
+        }
+        return function_named(f, &e->ref.path, e);
+    case EX_CALL: return function_with_options(f, e);
+    case EX_PIPE: return chain_of(f, e);
+    case EX_IF: return condition_of(f, elaborate(f, e->a, NULL), e->a->span, &truth) ? function_of_expr(f, truth ? e->b : e->c) : NULL;
+    case EX_PATTERN: {
+        Function *fn = NEW(f->e->arena, Function);
+        *fn = (Function){.kind = FN_PATTERN, .span = e->span, .name = "this pattern", .pattern = e, .frame = f};
+        return fn;
+    }
+    case EX_ERROR: return NULL;
+    default: break;
+    }
+    Diag *d = fault(f, e->span, "E0413", "a function is needed here");
+    diag_primary(d, "this is a value");
+    return NULL;
+}
+
+/* ---- applying a definition ---- */
+
+static bool wrong_count(Frame *f, const Function *fn, int n, Span at)
+{
+    const Decl *d = fn->decl;
+    Diag *m = fault(f, at, "E0404", "`%s` takes %d input%s, but %d arrive%s", fn->name, d->inputs.n,
+                    d->inputs.n == 1 ? "" : "s", n, n == 1 ? "s" : "");
+    diag_primary(m, "%d given", n);
+    diag_note(m, "%s", signature_text(f->e, d));
+    if (n > d->inputs.n && d->options.n) diag_help(m, "options go by name, such as `%s = ...`", d->options.at[0].name);
+    return false;
+}
+
+static bool is_recursive(Frame *f, const Function *fn, Span at)
+{
+    Elab *e = f->e;
+    for (int i = 0; i < e->applying.n; i++) {
+        if (e->applying.at[i] != fn->decl) continue;
+        Diag *d = fault(f, at, "E0410", "`%s` applies itself", fn->name);
+        diag_primary(d, "there is no recursion: sizes and layers are settled when compiling");
+        diag_label(d, fn->decl->path.span, "`%s` is defined here", fn->name);
+        return true;
+    }
+    return false;
+}
+
+static bool bind_options(Frame *in, Frame *caller, const Function *fn, Span at)
+{
+    const Decl *d = fn->decl;
+    for (int i = 0; i < d->options.n; i++) {
+        const Option *o = &d->options.at[i];
+        const OptionVal *given = option_given(fn, o->name);
+        if (!given && !o->value) {
+            Diag *m = fault(caller, at, "E0404", "`%s` needs its option `%s`", fn->name, o->name);
+            diag_primary(m, "`%s = ...` is missing", o->name);
+            diag_note(m, "%s", signature_text(caller->e, d));
+            return false;
+        }
+        Binding *b = frame_bind(in, o->name, o->name_span, given ? given->val : poison);
+        b->option = o;
+        b->written = given ? given->span : NO_SPAN;
+        if (given) continue;
+        b->state = BINDING_WAITING;
+        b->value = o->value;
+    }
+    return true;
+}
+
+static bool implicit_options(Frame *in, Frame *caller, const Function *fn)
+{
+    const OptionVal *training = option_given(fn, "training"), *real = option_given(fn, "real");
+    if (training && !condition_of(caller, training->val, training->span, &in->training)) return false;
+    if (!real || option_of(fn->decl, "real")) return true;
+    TypeExpr name = {.span = real->span, .name = real->val.text};
+    if (!dtype_of_name(caller, &name, &in->real_default)) return false;
+    return true;
+}
+
+static int result_count(const Decl *d)
+{
+    if (d->result && !d->result->name) return d->result->fields.n;
+    const Item *last = d->body->items.n ? d->body->items.at[d->body->items.n - 1] : NULL;
+    return last && last->value && last->value->kind == EX_TUPLE ? last->value->list.n : 1;
+}
+
+static Val body_value(Frame *in, const Decl *d, const Type *want)
+{
+    Type result;
+    bool plain = d->result && d->result->name && !in->numeric && !in->pointwise;
+    if (plain && !want && !str_equal(d->result->name, "real") && !d->result->shaped) plain = false;
+    if (plain && !want && type_of_expr(in, d->result, &result)) want = &result;
+    if (!body_bind(in, d->body, false)) return poison;
+    Val v = body_result(in, d->body, want);
+    if (v.kind == VAL_POISON || !d->result) return v;
+    const Item *last = d->body->items.at[d->body->items.n - 1];
+    return result_check(in, d->result, v, last->span);
+}
+
+/* The body as a region of one CALL node. */
+static Val region_value(Frame *f, Frame *in, const Decl *d, Val *inputs, int n, Span at)
+{
+    Elab *e = f->e;
+    Block *around = e->block;
+    Value *args[64], *results[64];
+    int nargs = 0, count = result_count(d);
+    for (int i = 0; i < n; i++)
+        if (inputs[i].kind == VAL_TENSOR) args[nargs++] = inputs[i].tensor;
+    if (count > 64) count = 64;
+    Node *call = region_new(around, OP_CALL, args, nargs, count, &(Attr){.callee = d->path.text}, site_at(f, at));
+    e->block = call->region;
+    Val v = body_value(in, d, NULL);
+    Val out = v;
+    if (v.kind == VAL_TUPLE) out.parts = NEW_ARRAY(e->arena, Val, v.n);
+    bool good = v.kind == VAL_TUPLE ? v.n == count : count == 1 && (v.kind == VAL_TENSOR || v.kind == VAL_NUMBER);
+    for (int i = 0; good && i < count; i++) {
+        Val part = v.kind == VAL_TUPLE ? v.parts[i] : v;
+        good = part.kind == VAL_TENSOR || part.kind == VAL_NUMBER;
+        if (good) results[i] = tensor_of(in, part, in->real ? in->real : in->real_default, at);
+    }
+    e->block = around;
+    if (!good) return v.kind == VAL_TUPLE || v.kind == VAL_TENSOR ? poison : v;
+    block_return(call->region, results, count);
+    for (int i = 0; i < count; i++) {
+        call->out[i].type = results[i]->type;
+        if (v.kind == VAL_TUPLE) out.parts[i] = val_tensor(&call->out[i]);
+        else out = val_tensor(&call->out[i]);
+    }
+    return out;
+}
+
+static Val apply_framed(Frame *f, Frame *in, const Function *fn, Val *inputs, int n, Span at, const char *const *texts,
+                        const Type *want)
+{
+    const Decl *d = fn->decl;
+    if (!implicit_options(in, f, fn) || !bind_options(in, f, fn, at)) return poison;
+    if (n ? !signature_solve(in, inputs, at, texts) : !result_solve(in, want, at)) return poison;
+    if (!wheres_check(in, inputs, at, texts)) return poison;
+    bool tensors = false;
+    for (int i = 0; i < n; i++) tensors |= inputs[i].kind == VAL_TENSOR;
+    bool region = d->kind == DECL_FN && tensors && !in->numeric && !in->pointwise && decl_reduces(f->e, d);
+    Val v = region ? region_value(f, in, d, inputs, n, at) : body_value(in, d, n ? NULL : want);
+    if (d->kind != DECL_FN && v.kind != VAL_POISON) states_advance(in);
+    return v;
+}
+
+static Val apply_defined(Frame *f, const Function *fn, Val *inputs, int n, Span at, const char *const *texts, const Type *want)
+{
+    Elab *e = f->e;
+    const Decl *d = fn->decl;
+    if (is_recursive(f, fn, at)) return poison;
+    if (n != d->inputs.n && !wrong_count(f, fn, n, at)) return poison;
+    if (!n && !want) {
+        Diag *m = fault(f, at, "E0412", "`%s` makes a tensor of the type it is given to, and none is written", fn->name);
+        diag_primary(m, "of which type?");
+        diag_help(m, "write it: `name: f32[...] = %s`", fn->name);
+        return poison;
+    }
+    number_layers(e, d);
+    Frame *in = frame_new(e, d, f);
+    in->applied = site_at(f, at);
+    in->owner = d->kind != DECL_FN;
+    if (fn->path) in->path = fn->path;
+    if (fn->slot) in->slot = fn->slot;
+    vec_push(e->arena, &e->applying, d);
+    Val v = apply_framed(f, in, fn, inputs, n, at, texts, want);
+    e->applying.n--;
+    return v;
+}
+
+/* ---- applying anything ---- */
+
+static Val apply_dtype(Frame *f, const Function *fn, Val *in, int n, Span at)
+{
+    TypeExpr name = {.span = fn->span, .name = fn->dtype};
+    DType t;
+    if (n != 1) {
+        Diag *d = fault(f, at, "E0404", "`%s` converts one value, but %d arrive", fn->dtype, n);
+        diag_primary(d, "%d given", n);
+        return poison;
+    }
+    if (!dtype_of_name(f, &name, &t)) return poison;
+    return convert_value(f, in[0], t, NULL, at);
+}
+
+static Val apply_chain(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts)
+{
+    Val v = poison;
+    for (int i = 0; i < fn->chain.n; i++) {
+        const Function *part = fn->chain.at[i];
+        Span place = i || fn->frame->decl ? part->span : at;
+        bool many = i && v.kind == VAL_TUPLE;
+        v = apply(f, part, i == 0 ? in : many ? v.parts : &v, i == 0 ? n : many ? v.n : 1, place, i ? NULL : texts, NULL);
+        if (v.kind == VAL_POISON) return v;
+    }
+    return v;
+}
+
+static bool takes_trees(const Function *fn) { return fn->builtin && str_equal(fn->name, "grad"); }
+
+Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts, const Type *want)
+{
+    bool trees = false;
+    for (int i = 0; i < n; i++) {
+        if (in[i].kind == VAL_POISON) return poison;
+        trees |= in[i].kind == VAL_TREE;
+    }
+    if (trees && !takes_trees(fn)) return tree_map(f, fn, OP_COUNT, in, n, at);
+    switch (fn->kind) {
+    case FN_DEFINED: return apply_defined(f, fn, in, n, at, texts, want);
+    case FN_DTYPE: return apply_dtype(f, fn, in, n, at);
+    case FN_CHAIN: return apply_chain(f, fn, in, n, at, texts);
+    case FN_PATTERN: return pattern_apply(fn->frame, fn->pattern, in, n, at);
+    case FN_BUILTIN: break;
+    }
+    const Builtin *b = fn->builtin;
+    if (n < b->low || n > b->high) {
+        Diag *d = fault(f, at, "E0404", b->low == b->high ? "`%s` takes %d input%s, but %d arrive%s"
+                        : "`%s` takes %d input%s or more, but %d arrive%s", fn->name, n < b->low ? b->low : b->high,
+                        (n < b->low ? b->low : b->high) == 1 ? "" : "s", n, n == 1 ? "s" : "");
+        diag_primary(d, "%d given", n);
+        return poison;
+    }
+    Call c = {f, b, in, n, &fn->options, at, want};
+    return b->apply(&c);
+}
+
+/* ---- calls and pipes in the text ---- */
+
+/* size(...) is the product of the axes that `...` stands for. */
+static Val size_of_pack(Frame *f, const Expr *e)
+{
+    Elab *el = f->e;
+    const Dim *size = dim_const(el->dims, 1);
+    if (!f->has_pack) {
+        Diag *d = fault(f, e->span, "E0412", "`...` stands for axes that a type has, and none has them here");
+        diag_primary(d, "nothing settles it");
+        return poison;
+    }
+    for (int i = 0; i < f->npack; i++) size = dim_mul(el->dims, size, f->pack[i].dim);
+    return val_number(number_of_dim(el, size));
+}
+
+static int places_for_inputs(const Function *fn)
+{
+    if (fn->kind == FN_DEFINED) return fn->decl->inputs.n ? 64 : 0;
+    return fn->kind == FN_BUILTIN && fn->builtin->high == 0 ? 0 : 64;
+}
+
+Val call_expr(Frame *f, Expr *e, const Type *want)
+{
+    Elab *el = f->e;
+    if (e->a->kind == EX_REF && str_equal(e->a->text, "size") && e->args.n == 1 && e->args.at[0].value->kind == EX_PACK)
+        return size_of_pack(f, e);
+    if (e->a->kind != EX_REF || e->block || e->a->ref.prime) {
+        function_of_expr(f, e->a->ref.prime ? e->a : e);
+        return poison;
+    }
+    const Function *base = function_named(f, &e->a->ref.path, e->a);
+    if (!base) return poison;
+    Function *fn = NEW(el->arena, Function);
+    *fn = *base;
+    fn->options.at = NULL;
+    fn->options.n = fn->options.cap = 0;
+    for (int i = 0; i < base->options.n; i++) vec_push(el->arena, &fn->options, base->options.at[i]);
+    int places = places_for_inputs(fn);
+    bool good = options_read(f, &e->args, places, fn);
+    Val *in = NEW_ARRAY(el->arena, Val, e->args.n);
+    const char **texts = NEW_ARRAY(el->arena, const char *, e->args.n);
+    int n = 0;
+    for (int i = 0; i < e->args.n && places; i++) {
+        Expr *value = e->args.at[i].value;
+        if (e->args.at[i].name) continue;
+        texts[n] = value->kind == EX_REF ? value->text : NULL;
+        in[n++] = elaborate_single(f, value, NULL);
+    }
+    return good ? apply(f, fn, in, n, e->span, texts, want) : poison;
+}
+
+Val pipe_expr(Frame *f, Expr *e, const Type *want)
+{
+    Expr *first = e->list.at[0];
+    const char *text = first->kind == EX_REF ? first->text : NULL;
+    (void)want;
+    Val v = elaborate(f, first, NULL);
+    for (int i = 1; i < e->list.n; i++) {
+        Expr *stage = e->list.at[i];
+        const Function *fn = function_of_expr(f, stage);
+        if (!fn || v.kind == VAL_POISON) {
+            v = poison;
+            continue;
+        }
+        bool many = v.kind == VAL_TUPLE;
+        v = apply(f, fn, many ? v.parts : &v, many ? v.n : 1, stage->span, i == 1 && !many ? &text : NULL, NULL);
+    }
+    return v;
+}

@@ -1,0 +1,300 @@
+/* elab.h: from tree to graph; private to frontend. Laid out by file.
+   A definition is elaborated anew for each application, in a frame that holds its names. Names are elaborated when they
+   are first asked for, so that their order in the text does not matter. */
+#ifndef NNC_ELAB_H
+#define NNC_ELAB_H
+#include "frontend/ast.h"
+#include "frontend/frontend.h"
+
+typedef struct Elab Elab;
+typedef struct Frame Frame;
+typedef struct Function Function;
+typedef struct Val Val;
+
+/* ---- number.c: plain numbers, exact as long as they are rational ---- */
+typedef enum NumKind {
+    NUM_EXACT, /* p/q */
+    NUM_REAL,  /* irrational, or out of reach */
+    NUM_SIZE,  /* top/bottom, with a dim in it */
+    NUM_RUN,   /* known at run time: an f64 of the graph */
+} NumKind;
+typedef struct Number {
+    NumKind kind;
+    int64_t p, q; /* in lowest terms, q > 0 */
+    double real;
+    const Dim *top, *bottom;
+    Value *run;
+    uint64_t hypers; /* RUN: the settings in it, by their place in the file */
+    bool clock;      /* RUN: step or epoch is in it */
+} Number;
+Number number_whole(int64_t v);
+Number number_real(double v);
+Number number_parse(const char *text);
+Number number_of_dim(Elab *e, const Dim *d);
+Number number_ratio(Elab *e, const Dim *top, const Dim *bottom);
+bool number_is_whole(const Number *n, int64_t *out);
+bool number_known(const Number *n, double *out); /* its value, where no free size is in it */
+/* + - * / % ^ of numbers known at compile time; false where that needs the run time (a power of a size). */
+bool number_binary(Elab *e, OpCode op, Number a, Number b, Number *out);
+bool number_function(Elab *e, OpCode op, const Number *in, int n, Number *out);
+Verdict number_compare(Elab *e, OpCode op, Number a, Number b);
+const Dim *number_dim(Elab *e, Number n); /* NULL where it is not a whole size */
+const char *plain_text(Elab *e, Number n);
+
+/* ---- values ---- */
+typedef enum ValKind {
+    VAL_POISON, /* a fault that was reported */
+    VAL_NUMBER, VAL_BOOL, VAL_TEXT, VAL_TENSOR, VAL_TUPLE, VAL_FUNCTION, VAL_TREE, VAL_AXES,
+} ValKind;
+typedef enum SelectorKind { SELECT_FIRST, SELECT_LAST, SELECT_PACK, SELECT_NAME } SelectorKind;
+typedef struct Selector { SelectorKind kind; const char *name; const Dim *dim; Span span; } Selector;
+typedef struct Selectors { Selector *at; int n, cap; const Frame *frame; } Selectors;
+typedef struct Leaf { int tensor; Value *value; } Leaf;
+typedef VEC(Leaf) Leaves;
+typedef struct Tree { const char *path; Leaves leaves; } Tree;
+struct Val {
+    ValKind kind;
+    Number num;
+    bool truth;
+    const char *text;
+    Value *tensor;
+    Val *parts;
+    int n;
+    const char **names; /* of the parts, or NULL */
+    const Function *fn;
+    const Tree *tree;
+    const Selectors *axes;
+};
+extern const Val poison;
+Val val_number(Number n);
+Val val_bool(bool b);
+Val val_tensor(Value *v);
+const char *val_text(Elab *e, Val v); /* what messages call it: a type, a number */
+
+/* ---- functions: what stands in function position ---- */
+typedef enum FunctionKind { FN_DEFINED, FN_BUILTIN, FN_DTYPE, FN_CHAIN, FN_PATTERN } FunctionKind;
+typedef struct OptionVal { const char *name; Val val; Span span, name_span; } OptionVal;
+typedef VEC(OptionVal) OptionVals;
+typedef struct Builtin Builtin;
+struct Function {
+    FunctionKind kind;
+    Span span;
+    const char *name;
+    const Decl *decl;
+    const char *path;        /* of a layer: its instance */
+    const char *slot;        /* of a layer within an optimizer */
+    const Builtin *builtin;
+    const char *dtype;
+    OptionVals options;
+    const Expr *pattern;
+    Frame *frame;            /* where it was written */
+    VEC(const Function *) chain;
+};
+
+/* ---- frames ---- */
+typedef enum BindingState { BINDING_WAITING, BINDING_ACTIVE, BINDING_READY } BindingState;
+typedef struct Binding {
+    const char *name;
+    Span span;
+    BindingState state;
+    Val val;
+    const Item *item;       /* of a body */
+    const Expr *value;      /* of an option's default */
+    const Option *option;
+    Span written;           /* of an option: where this application gives it */
+    bool is_layer;          /* a `layer name =` */
+    Frame *frame;
+} Binding;
+typedef struct DimBinding {
+    const char *name;
+    const Dim *dim;
+    const char *from;       /* the input that settled it */
+    const Origin *origin;
+    int input;
+} DimBinding;
+struct Frame {
+    Elab *e;
+    const Decl *decl;       /* NULL: the file itself */
+    const char *path;       /* of the instance */
+    const Site *applied;
+    Map *values;            /* name -> Binding */
+    Map *functions;         /* name -> Binding of `layer name =` */
+    VEC(DimBinding) dims;
+    bool has_pack, numeric, pointwise;
+    int npack;
+    Axis pack[MAX_RANK];
+    Span pack_span;
+    const char *pack_from;
+    DType real, integer;    /* DT_NONE: not settled yet */
+    DType real_default;     /* `real` where nothing settles it */
+    const char *real_from;
+    bool training;
+    bool builtin;           /* std's text */
+    bool owner;             /* params and state may stand here */
+    const char *slot;       /* of an optimizer's layer: before the names of its states, "inner." */
+    const char *leaf;       /* and the parameter that they belong to; NULL elsewhere */
+};
+
+/* ---- the elaborator ---- */
+typedef struct Hyperparameter {
+    const Decl *decl;
+    bool fixed;      /* given by -D */
+    bool structural; /* something needs it when compiling */
+    int index;       /* in the program's hypers, or -1 */
+    int place;       /* among the file's hypers */
+    BindingState state;
+    Val val;
+} Hyperparameter;
+typedef struct NextValue { int tensor; Value *value; Span span; int count; } NextValue;
+typedef struct Definitions { /* of a file, or of std */
+    Map *callables;   /* name -> Decl of a fn, layer or model */
+    Map *symbols;     /* name -> Symbol */
+    Map *hypers;      /* name -> Hyperparameter */
+    Map *instances;   /* name -> Decl */
+    Map *broken;      /* names that a broken line seems to define */
+} Definitions;
+struct Elab {
+    Cx *cx;
+    Arena *arena;
+    Program *program;
+    Dims *dims;
+    const FrontendOptions *options;
+    const File *file;
+    Definitions own, std;
+    Map *applied;       /* definitions that something applies */
+    /* the graph under construction */
+    Graph *graph;
+    Block *block;
+    Frame *root;        /* the file, as this graph sees it */
+    Value **tensors;    /* by program tensor: its node in this graph */
+    int ntensors;
+    Map *places;        /* path -> 1 + its program tensor */
+    Map *ordinals;      /* path -> draws so far */
+    const char *draw_path; /* while a first value is made: its tensor's path */
+    VEC(NextValue) next;
+    VEC(Binding *) active;
+    VEC(const Decl *) applying;
+    int depth;
+    bool checking;      /* a definition that nothing applies, with abstract sizes */
+    uint64_t again;     /* settings that turned out to be needed when compiling */
+    uint64_t fixed;     /* those known to be */
+    int train;          /* block under construction, or -1 */
+    const Site *site;   /* the last one made */
+    int nabstract;      /* symbols made for checking */
+    Diags dropped;      /* repetitions of a message go here */
+};
+
+/* ---- fault.c: messages ---- */
+/* At the innermost place outside std: a mistake in a call of std never surfaces inside std's body. */
+Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Val missing(const Frame *f, Span at, const char *what); /* E0409: not available yet */
+void label_origin(Diag *d, const Origin *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void label_type(Elab *e, Diag *d, Val v); /* where the sizes of a tensor came from */
+const char *signature_text(Elab *e, const Decl *d);
+const char *source_text(Elab *e, Span s); /* what stands there, in one line */
+const Site *site_at(Frame *f, Span at);
+Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
+Node *build_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
+
+/* ---- scope.c: names ---- */
+void definitions_read(Elab *e, Definitions *to, const File *file);
+Frame *frame_new(Elab *e, const Decl *decl, Frame *caller);
+Frame *frame_root(Elab *e, bool builtin);
+Binding *frame_bind(Frame *f, const char *name, Span span, Val v);
+DimBinding *frame_dim(const Frame *f, const char *name);
+/* The value that a name stands for; false where there is none (no message). */
+bool value_named(Frame *f, const char *name, bool primed, Span at, Val *out);
+Val value_of_ref(Frame *f, const Ref *ref, const Type *want);
+bool callable_known(const Frame *f, const char *name);
+/* What a name means in function position; NULL after a message. */
+Function *function_named(Frame *f, const Path *path, const Expr *at);
+Val binding_force(Binding *b);
+bool name_is_layer(const Frame *f, const char *name);
+Val hyper_default(Frame *f, Hyperparameter *h);
+const Symbol *symbol_named(const Frame *f, const char *name);
+
+/* ---- type.c: written types ---- */
+const Dim *dim_of_expr(Frame *f, Expr *e);  /* NULL after a message */
+bool type_of_expr(Frame *f, const TypeExpr *t, Type *out); /* false after a message */
+bool dtype_of_name(Frame *f, const TypeExpr *t, DType *out);
+Origin *origin_at(Elab *e, Span span, const char *text);
+
+/* ---- solve.c: a signature against its inputs ---- */
+bool signature_solve(Frame *f, Val *in, Span at, const char *const *texts);
+bool result_solve(Frame *f, const Type *want, Span at); /* a generator against the type it is given to */
+bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts);
+Val result_check(Frame *f, const TypeExpr *t, Val v, Span at);
+const char *where_message(Frame *f, const Where *w);
+
+/* ---- call.c: applying functions ---- */
+Function *function_of_expr(Frame *f, Expr *e);   /* NULL after a message */
+Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts, const Type *want);
+Val call_expr(Frame *f, Expr *e, const Type *want);
+Val pipe_expr(Frame *f, Expr *e, const Type *want);
+bool options_read(Frame *f, const Args *args, int first_input, Function *fn);
+bool decl_reduces(Elab *e, const Decl *d);
+const OptionVal *option_given(const Function *fn, const char *name);
+
+/* ---- expr.c: expressions ---- */
+Val elaborate(Frame *f, Expr *e, const Type *want);
+Val elaborate_single(Frame *f, Expr *e, const Type *want); /* no tuple, no function */
+Val apply_operator(Frame *f, OpCode op, Val *in, int n, Span at);
+Value *tensor_of(Frame *f, Val v, DType t, Span at);       /* a number becomes a constant of that dtype */
+Value *fill_type(Frame *f, Val v, const Type *t, Span at); /* and fills the shape; NULL after a message */
+Value *run_number(Frame *f, Number n, Span at);            /* as an f64 of the graph */
+bool require_known(Frame *f, Number n, Span at, const char *why); /* false after a message */
+bool condition_of(Frame *f, Val v, Span at, bool *out);    /* for `if` */
+
+/* ---- builtin.c, axis.c, pattern.c ---- */
+typedef struct Call { /* a builtin's application */
+    Frame *f;
+    const Builtin *builtin;
+    Val *in;
+    int n;
+    const OptionVals *options;
+    Span at;
+    const Type *want;
+} Call;
+struct Builtin { const char *name; int low, high; Val (*apply)(Call *c); OpCode op; const char *options; };
+const Builtin *builtin_named(const char *name);
+const Builtin *builtins_all(int *out_n);
+const char *missing_builtin(const char *name); /* a name of the language that is not available yet */
+Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at);
+bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t *out);
+Val axes_of_expr(Frame *f, Expr *e);
+Val builtin_reduce(Call *c);
+const Dim *pattern_size(Frame *f, const char *name, Span at); /* NULL where the name is no size */
+Value *move_repeat(Frame *f, Value *v, const Type *to, const int *place, Span at); /* place[i]: axis of v that i is, or -1 */
+Val pattern_apply(Frame *f, const Expr *p, Val *in, int n, Span at);
+Val contract_at(Frame *f, Val a, Val b, Span at);
+
+/* ---- instance.c: parameters, states, trees ---- */
+void number_layers(Elab *e, const Decl *d);
+Frame *frame_for_leaf(Frame *f, const char *leaf);
+void next_value(Frame *f, int tensor, Value *v, Span at, bool averaged);
+Val param_value(Frame *f, const Item *it);
+Value *tensor_node(Frame *f, int tensor, Span at);
+void states_advance(Frame *f);       /* every prime equation of an applied body */
+Val tree_named(Frame *f, const char *path);
+const char *path_resolve(Frame *f, const Ref *ref); /* the full path that a reference names, or NULL */
+Val tree_map(Frame *f, const Function *fn, OpCode op, Val *in, int n, Span at);
+
+/* ---- body.c: the items of a body ---- */
+bool body_bind(Frame *f, const BlockExpr *b, bool train);
+Val body_result(Frame *f, const BlockExpr *b, const Type *want);
+
+/* ---- model.c, train.c, update.c ---- */
+void graph_begin(Elab *e, Graph *g, bool training);
+bool entry_inputs(Frame *f, const Decl *d, const TypeExpr *const *types);
+void models_build(Elab *e);
+void unapplied_check(Elab *e);
+void trains_build(Elab *e);
+bool *gradient_targets(Elab *e, Value *loss, Node **blocked); /* by program tensor; NULL where there is none */
+void check_objective(Frame *f, const Expr *e, Val loss);
+Val gradient_of(Frame *f, Val of, Val with, Span at);
+void optimizer_apply(Frame *f, const Function *optimizer, Value *loss, Span at);
+void equation_apply(Frame *f, const Item *it);
+
+/* ---- unused.c: marks items that nothing reads, and warns ---- */
+void unused_warn(Elab *e);
+#endif

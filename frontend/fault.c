@@ -1,0 +1,164 @@
+/* fault.c: messages of the elaborator, each said once, at a place that its reader can change. */
+#include "frontend/elab.h"
+#include <ctype.h>
+#include <string.h>
+
+const Val poison = {.kind = VAL_POISON};
+
+const Site *site_at(Frame *f, Span at)
+{
+    Elab *e = f->e;
+    const Site *last = e->site;
+    if (last && last->span.source == at.source && last->span.lo == at.lo && last->span.hi == at.hi &&
+        last->applied == f->applied && last->path == f->path)
+        return last;
+    Site *s = NEW(e->arena, Site);
+    *s = (Site){.span = at, .path = f->path, .applied = f->applied};
+    return e->site = s;
+}
+
+static bool same_fault(const Diag *a, const Diag *b)
+{
+    return a->severity == b->severity && str_equal(a->code, b->code) && a->primary.source == b->primary.source &&
+           a->primary.lo == b->primary.lo && a->primary.hi == b->primary.hi;
+}
+
+static bool said_before(const Diags *all, const Diag *d, int upto)
+{
+    for (int i = 0; i < upto; i++)
+        if (same_fault(all->list.at[i], d)) return true;
+    return false;
+}
+
+Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...)
+{
+    Elab *e = f->e;
+    va_list ap;
+    va_start(ap, fmt);
+    const char *message = str_vformat(e->arena, fmt, ap);
+    va_end(ap);
+    Span inner = at;
+    const Site *s = f->applied;
+    while (at.source && at.source->builtin && s) {
+        at = s->span;
+        s = s->applied;
+    }
+    Diag probe = {.code = code, .primary = at};
+    bool again = said_before(e->cx->diags, &probe, e->cx->diags->list.n);
+    Diag *d = diag_error(again ? &e->dropped : e->cx->diags, code, at, "%s", message);
+    if (inner.source && inner.source != at.source)
+        diag_note(d, "found in %s:%d, which this applies", inner.source->name, source_line(inner.source, inner.lo));
+    return d;
+}
+
+/* The graph's own checks say their message at the same place for every application: only the first is kept. */
+static void drop_repetitions(Elab *e, int from)
+{
+    Diags *all = e->cx->diags;
+    int kept = from;
+    for (int i = from; i < all->list.n; i++) {
+        Diag *d = all->list.at[i];
+        if (said_before(all, d, kept)) all->errors -= d->severity == SEV_ERROR;
+        else all->list.at[kept++] = d;
+    }
+    all->list.n = kept;
+}
+
+Node *build_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
+{
+    Elab *e = f->e;
+    int before = e->cx->diags->list.n;
+    Node *node = node_new(e->block, op, in, n, attr, type, site_at(f, at), e->cx);
+    drop_repetitions(e, before);
+    return node;
+}
+
+Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
+{
+    return &build_node(f, at, op, in, n, attr, type)->out[0];
+}
+
+Val missing(const Frame *f, Span at, const char *what)
+{
+    Diag *d = fault(f, at, "E0409", "%s is not available yet", what);
+    diag_primary(d, "this part of the language is not built so far");
+    return poison;
+}
+
+void label_origin(Diag *d, const Origin *o, const char *fmt, ...)
+{
+    while (o && o->previous) o = o->previous;
+    if (!o || !o->span.source) return;
+    va_list ap;
+    va_start(ap, fmt);
+    diag_label(d, o->span, "%s", str_vformat(d->all->arena, fmt, ap));
+    va_end(ap);
+}
+
+void label_type(Elab *e, Diag *d, Val v)
+{
+    if (v.kind != VAL_TENSOR) return;
+    Type t = v.tensor->type;
+    for (int i = 0; i < t.rank; i++) label_origin(d, t.axes[i].origin, "%s comes from here", dim_text(e->arena, t.axes[i].dim));
+}
+
+const char *source_text(Elab *e, Span s)
+{
+    Text t = {.arena = e->arena};
+    bool blank = false;
+    for (uint32_t i = s.lo; s.source && i < s.hi; i++) {
+        char c = s.source->text[i];
+        if (c == '#') /* a comment between the lines */
+            while (i < s.hi && s.source->text[i] != '\n') i++;
+        if (isspace((unsigned char)s.source->text[i])) {
+            blank = t.n > 0;
+            continue;
+        }
+        if (blank) text_add(&t, " ");
+        blank = false;
+        text_add_n(&t, &s.source->text[i], 1);
+    }
+    return text_done(&t);
+}
+
+/* linear[B, I](x: f32[B, I]) -> f32[B]: the head without its first word. */
+const char *signature_text(Elab *e, const Decl *d)
+{
+    Span s = d->head;
+    s.lo = d->path.span.lo;
+    return source_text(e, s);
+}
+
+Val val_number(Number n) { return (Val){.kind = VAL_NUMBER, .num = n}; }
+Val val_bool(bool b) { return (Val){.kind = VAL_BOOL, .truth = b}; }
+
+Val val_tensor(Value *v)
+{
+    if (type_is_poison(v->type)) return poison;
+    return (Val){.kind = VAL_TENSOR, .tensor = v};
+}
+
+static const char *tuple_text(Elab *e, Val v)
+{
+    Text t = {.arena = e->arena};
+    for (int i = 0; i < v.n; i++) text_add(&t, "%s%s", i ? ", " : "(", val_text(e, v.parts[i]));
+    text_add(&t, ")");
+    return text_done(&t);
+}
+
+const char *val_text(Elab *e, Val v)
+{
+    switch (v.kind) {
+    case VAL_POISON: return "unknown";
+    case VAL_NUMBER: return v.num.kind == NUM_RUN ? plain_text(e, v.num)
+                                                  : str_format(e->arena, "the number %s", plain_text(e, v.num));
+    case VAL_BOOL: return v.truth ? "true" : "false";
+    case VAL_TEXT: return str_format(e->arena, "the text \"%s\"", v.text);
+    case VAL_TENSOR: return type_text(e->arena, v.tensor->type);
+    case VAL_TUPLE: return tuple_text(e, v);
+    case VAL_FUNCTION: return "a function";
+    case VAL_TREE: return "a tree of parameters";
+    case VAL_AXES: return "a choice of axes";
+    }
+    return "";
+}

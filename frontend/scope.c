@@ -1,0 +1,547 @@
+/* scope.c: names. Values and what can be called are looked up apart; a file's own definitions come before std's. */
+#include "frontend/elab.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- definitions ---- */
+
+static const Definitions *definitions_of(const Frame *f) { return f->builtin ? &f->e->std : &f->e->own; }
+
+static void defined_twice(Elab *e, const Decl *d, const char *name, Span at, Span first)
+{
+    (void)d;
+    Diag *m = diag_error(e->cx->diags, "E0406", at, "`%s` is defined twice", name);
+    diag_primary(m, "the second definition");
+    diag_label(m, first, "`%s` is defined here first", name);
+}
+
+static void define_dims(Elab *e, Definitions *to, const Decl *d)
+{
+    for (int i = 0; i < d->binders.n; i++) {
+        Binder b = d->binders.at[i];
+        const Symbol *was = map_get(to->symbols, b.name);
+        const Hyperparameter *hyper = map_get(to->hypers, b.name);
+        if (was || hyper) {
+            defined_twice(e, d, b.name, b.span, was ? was->span : hyper->decl->path.span);
+            continue;
+        }
+        Symbol *s = NEW(e->arena, Symbol);
+        *s = (Symbol){.name = b.name, .index = e->program->symbols.n, .low = 1, .high = INT64_MAX, .span = b.span};
+        vec_push(e->arena, &e->program->symbols, s);
+        map_set(to->symbols, b.name, s);
+    }
+}
+
+static void define_hyper(Elab *e, Definitions *to, const Decl *d)
+{
+    const char *name = d->path.text;
+    Hyperparameter *was = map_get(to->hypers, name);
+    const Symbol *symbol = map_get(to->symbols, name);
+    if (was || symbol) {
+        defined_twice(e, d, name, d->path.span, was ? was->decl->path.span : symbol->span);
+        return;
+    }
+    Hyperparameter *h = NEW(e->arena, Hyperparameter);
+    h->decl = d;
+    h->index = -1;
+    h->place = map_count(to->hypers);
+    h->structural = h->place >= 64 || (e->fixed >> h->place & 1);
+    map_set(to->hypers, name, h);
+}
+
+static void define_callable(Elab *e, Definitions *to, const Decl *d)
+{
+    const char *name = d->path.text;
+    const Decl *was = map_get(to->callables, name);
+    if (!was) was = map_get(to->instances, name);
+    if (was) {
+        defined_twice(e, d, name, d->path.span, was->path.span);
+        return;
+    }
+    map_set(d->kind == DECL_INSTANCE ? to->instances : to->callables, name, (void *)d);
+}
+
+void definitions_read(Elab *e, Definitions *to, const File *file)
+{
+    if (!to->callables) {
+        Map **maps[] = {&to->callables, &to->symbols, &to->hypers, &to->instances, &to->broken};
+        for (size_t i = 0; i < COUNT(maps); i++) *maps[i] = map_new(e->arena);
+    }
+    for (int i = 0; i < file->decls.n; i++) {
+        const Decl *d = file->decls.at[i];
+        switch (d->kind) {
+        case DECL_DIM: define_dims(e, to, d); break;
+        case DECL_HYPER: define_hyper(e, to, d); break;
+        case DECL_FN: case DECL_LAYER: case DECL_MODEL: case DECL_INSTANCE: define_callable(e, to, d); break;
+        case DECL_ERROR:
+            for (int k = 0; k < d->names.n; k++) map_set(to->broken, d->names.at[k], (void *)d);
+            break;
+        default: break;
+        }
+    }
+}
+
+/* ---- frames ---- */
+
+Frame *frame_new(Elab *e, const Decl *decl, Frame *caller)
+{
+    Frame *f = NEW(e->arena, Frame);
+    f->e = e;
+    f->decl = decl;
+    f->values = map_new(e->arena);
+    f->functions = map_new(e->arena);
+    f->slot = "";
+    f->path = "";
+    f->real_default = e->program->real;
+    if (!caller) return f;
+    f->training = caller->training;
+    f->real_default = caller->real ? caller->real : caller->real_default;
+    f->leaf = caller->leaf;
+    f->slot = caller->slot;
+    f->path = caller->path;
+    f->builtin = decl && decl->span.source && decl->span.source->builtin;
+    return f;
+}
+
+/* The file as a frame: no body, only what `layer name =` defines. */
+Frame *frame_root(Elab *e, bool builtin)
+{
+    Frame *f = frame_new(e, NULL, NULL);
+    f->builtin = builtin;
+    f->owner = true;
+    const Definitions *defs = definitions_of(f);
+    for (int i = 0; i < map_count(defs->instances); i++) {
+        const Decl *d = map_value(defs->instances, i);
+        Binding *b = NEW(e->arena, Binding);
+        *b = (Binding){.name = d->path.text, .span = d->path.span, .value = d->value, .is_layer = true, .frame = f};
+        map_set(f->functions, d->path.text, b);
+    }
+    return f;
+}
+
+Binding *frame_bind(Frame *f, const char *name, Span span, Val v)
+{
+    Binding *b = NEW(f->e->arena, Binding);
+    *b = (Binding){.name = name, .span = span, .state = BINDING_READY, .val = v, .frame = f};
+    map_set(f->values, name, b);
+    return b;
+}
+
+DimBinding *frame_dim(const Frame *f, const char *name)
+{
+    for (int i = 0; i < f->dims.n; i++)
+        if (str_equal(f->dims.at[i].name, name)) return &f->dims.at[i];
+    return NULL;
+}
+
+const Symbol *symbol_named(const Frame *f, const char *name) { return map_get(definitions_of(f)->symbols, name); }
+
+/* ---- cycles ---- */
+
+static Val cycle(Binding *b)
+{
+    Elab *e = b->frame->e;
+    int first = e->active.n - 1;
+    while (first > 0 && e->active.at[first] != b) first--;
+    Text path = {.arena = e->arena};
+    for (int i = first; i < e->active.n; i++) text_add(&path, "`%s` needs ", e->active.at[i]->name);
+    Diag *d = fault(b->frame, b->span, "E0214", "`%s` is defined by itself", b->name);
+    diag_primary(d, e->active.n - first == 1 ? "`%s` needs `%s`" : "the way round begins and ends here", b->name, b->name);
+    for (int i = first + 1; i < e->active.n; i++) {
+        const char *next = i + 1 < e->active.n ? e->active.at[i + 1]->name : b->name;
+        diag_label(d, e->active.at[i]->span, "`%s` needs `%s`", e->active.at[i]->name, next);
+    }
+    diag_note(d, "the way round: %s`%s`", text_done(&path), b->name);
+    for (int i = first; i < e->active.n; i++) {
+        const Item *it = e->active.at[i]->item;
+        if (it && it->value && it->value->kind == EX_BINARY && it->value->op == OP_SUB &&
+            source_line(it->span.source, it->value->op_span.lo) != source_line(it->span.source, it->value->a->span.lo))
+            diag_help(d, "a line that begins with `-` goes on with the line above; end that one with `;`");
+    }
+    diag_help(d, "a value of the step before is a `state`: `state %s: ... = 0`, with `%s' = ...`", b->name, b->name);
+    return poison;
+}
+
+/* ---- values of bindings ---- */
+
+static const char *top_name(const Binding *b)
+{
+    const Frame *f = b->frame;
+    bool top = f->decl && (f->decl->kind == DECL_MODEL || f->decl->kind == DECL_TRAIN) && !f->applied;
+    return top ? b->name : NULL;
+}
+
+static Val typed_value(Frame *f, const Target *t, Val v, Span at)
+{
+    if (!t->type || v.kind == VAL_POISON) return v;
+    return result_check(f, t->type, v, at);
+}
+
+static Val part_of(Binding *b, const Item *it, Val v, int part)
+{
+    const Target *t = &it->targets.at[part];
+    if (it->targets.n > 1) {
+        if (v.kind == VAL_POISON) return v;
+        v = v.parts[part];
+    }
+    v = typed_value(b->frame, t, v, it->value->span);
+    const char *name = top_name(b);
+    if (name && v.kind == VAL_TENSOR && !v.tensor->name) v.tensor->name = name;
+    return v;
+}
+
+static Val item_value(Binding *b, const Item *it)
+{
+    Frame *f = b->frame;
+    Type want;
+    const Type *wanted = NULL;
+    if (it->targets.n == 1 && it->targets.at[0].type && type_of_expr(f, it->targets.at[0].type, &want)) wanted = &want;
+    Val v = elaborate(f, it->value, wanted);
+    if (it->targets.n == 1 || v.kind == VAL_POISON) return v;
+    if (v.kind == VAL_TUPLE && v.n == it->targets.n) return v;
+    Diag *d = fault(f, it->span, "E0404", "%d names take %s apart", it->targets.n,
+                    v.kind == VAL_TUPLE ? str_format(f->e->arena, "%d values", v.n) : "one value");
+    diag_primary(d, "the right side is %s", val_text(f->e, v));
+    return poison;
+}
+
+/* Every name of one item is settled at once. */
+static void force_item(Binding *b)
+{
+    const Item *it = b->item;
+    Val v = item_value(b, it);
+    for (int i = 0; i < it->targets.n; i++) {
+        const Ref *ref = &it->targets.at[i].ref;
+        if (str_equal(ref->path.text, "_")) continue;
+        const char *key = ref->prime ? str_format(b->frame->e->arena, "%s'", ref->path.text) : ref->path.text;
+        Binding *t = map_get(b->frame->values, key);
+        if (!t || t->item != it) continue;
+        t->val = part_of(t, it, v, i);
+        t->state = BINDING_READY;
+    }
+}
+
+Val binding_force(Binding *b)
+{
+    Elab *e = b->frame->e;
+    if (b->state == BINDING_READY) return b->val;
+    if (b->state == BINDING_ACTIVE) return cycle(b);
+    b->state = BINDING_ACTIVE;
+    vec_push(e->arena, &e->active, b);
+    if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE)) b->val = param_value(b->frame, b->item);
+    else if (b->item && b->item->kind == ITEM_BIND) force_item(b);
+    else if (b->is_layer) {
+        Function *fn = function_of_expr(b->frame, (Expr *)b->value);
+        b->val = fn ? (Val){.kind = VAL_FUNCTION, .fn = fn} : poison;
+    } else if (b->option && b->option->kind && str_equal(b->option->kind->name, "axis")) {
+        b->val = axes_of_expr(b->frame, (Expr *)b->value);
+    } else if (b->option && b->option->is_fn) {
+        Function *fn = function_of_expr(b->frame, (Expr *)b->value);
+        b->val = fn ? (Val){.kind = VAL_FUNCTION, .fn = fn} : poison;
+    } else {
+        b->val = elaborate(b->frame, (Expr *)b->value, NULL);
+    }
+    b->state = BINDING_READY;
+    e->active.n--;
+    return b->val;
+}
+
+/* ---- hyperparameters ---- */
+
+/* The value that the text, or -D, gives it. */
+Val hyper_default(Frame *f, Hyperparameter *h)
+{
+    if (h->state == BINDING_ACTIVE) {
+        Diag *d = fault(f, h->decl->path.span, "E0214", "`%s` is defined by itself", h->decl->path.text);
+        diag_primary(d, "the way round begins here");
+        h->val = poison;
+    } else if (h->state == BINDING_WAITING) {
+        h->state = BINDING_ACTIVE;
+        h->val = elaborate(f->e->root, h->decl->value, NULL);
+    }
+    h->state = BINDING_READY;
+    return h->val;
+}
+
+/* In train blocks a field of the settings; what a model needs is settled when compiling. */
+static Val hyper_value(Frame *f, Hyperparameter *h)
+{
+    Elab *e = f->e;
+    bool open = h->index >= 0 && !h->structural;
+    bool training = e->graph->kind == GRAPH_STEP || e->graph->kind == GRAPH_EVAL;
+    Val v = hyper_default(f, h);
+    if (!training || e->checking) {
+        if (open) e->again |= (uint64_t)1 << h->place;
+        else if (!e->checking) h->structural = true;
+        return v;
+    }
+    if (!open || v.kind != VAL_NUMBER) return v;
+    Value *run = build(f, h->decl->path.span, OP_HYPER, NULL, 0, &(Attr){.index = h->index}, &(Type){.dtype = DT_F64});
+    return val_number((Number){.kind = NUM_RUN, .run = run, .hypers = (uint64_t)1 << h->place});
+}
+
+/* ---- looking up a value ---- */
+
+static Val clock_value(Frame *f, ClockKind kind, Span at)
+{
+    if (f->e->graph->kind != GRAPH_STEP && f->e->graph->kind != GRAPH_EVAL) {
+        Diag *d = fault(f, at, "E0401", "`%s` is known in a train block alone", kind == CLOCK_STEP ? "step" : "epoch");
+        diag_primary(d, "there is no step here");
+        return poison;
+    }
+    Attr attr = {.clock = kind};
+    Value *v = build(f, at, OP_CLOCK, NULL, 0, &attr, &(Type){.dtype = DT_F64});
+    return val_number((Number){.kind = NUM_RUN, .run = v, .clock = true});
+}
+
+static bool known_value(Frame *f, const char *name, Span at, Val *out)
+{
+    if (str_equal(name, "true") || str_equal(name, "false")) *out = val_bool(name[0] == 't');
+    else if (str_equal(name, "pi")) *out = val_number(number_real(acos(-1)));
+    else if (str_equal(name, "inf")) *out = val_number(number_real(INFINITY));
+    else if (str_equal(name, "training")) *out = val_bool(f->training);
+    else if (str_equal(name, "step")) *out = clock_value(f, CLOCK_STEP, at);
+    else if (str_equal(name, "epoch")) *out = clock_value(f, CLOCK_EPOCH, at);
+    else return false;
+    return true;
+}
+
+static const Graph *graph_of(const Value *v) { return v->def->parent->graph; }
+
+/* A first value is made in a graph of its own, where the inputs of the definition do not exist. */
+static Val of_this_graph(Frame *f, Val v, const char *name, Span at)
+{
+    const Value *inside = v.kind == VAL_TENSOR ? v.tensor : v.kind == VAL_NUMBER && v.num.kind == NUM_RUN ? v.num.run : NULL;
+    if (!inside || graph_of(inside) == f->e->graph) return v;
+    Diag *d = fault(f, at, "E0412", "a first value is made of numbers and generators, but `%s` is %s", name,
+                    val_text(f->e, v));
+    diag_primary(d, "`%s` is known only while the model runs", name);
+    return poison;
+}
+
+bool value_named(Frame *f, const char *name, bool primed, Span at, Val *out)
+{
+    Elab *e = f->e;
+    const char *key = primed ? str_format(e->arena, "%s'", name) : name;
+    Binding *b = map_get(f->values, key);
+    if (primed && (!b || !f->training)) b = map_get(f->values, name); /* without an equation m' is m */
+    if (b) {
+        *out = of_this_graph(f, binding_force(b), name, at);
+        return true;
+    }
+    const DimBinding *dim = frame_dim(f, name);
+    if (dim) {
+        *out = dim->dim ? val_number(number_of_dim(e, dim->dim)) : poison;
+        return true;
+    }
+    const Symbol *s = symbol_named(f, name);
+    if (s) {
+        *out = val_number(number_of_dim(e, dim_symbol(e->dims, s)));
+        return true;
+    }
+    Hyperparameter *h = map_get(definitions_of(f)->hypers, name);
+    if (h) {
+        *out = hyper_value(f, h);
+        return true;
+    }
+    if (map_has(definitions_of(f)->broken, name)) {
+        *out = poison;
+        return true;
+    }
+    return known_value(f, name, at, out);
+}
+
+/* ---- did you mean ---- */
+
+static void add_keys(Elab *e, Names *to, const Map *m)
+{
+    for (int i = 0; m && i < map_count(m); i++) vec_push(e->arena, to, map_key(m, i));
+}
+
+static void add_callables(Frame *f, Names *to)
+{
+    Elab *e = f->e;
+    add_keys(e, to, f->functions);
+    add_keys(e, to, definitions_of(f)->instances);
+    add_keys(e, to, definitions_of(f)->callables);
+    add_keys(e, to, e->std.callables);
+    int n;
+    const Builtin *all = builtins_all(&n);
+    for (int i = 0; i < n; i++) vec_push(e->arena, to, all[i].name);
+}
+
+static void add_values(Frame *f, Names *to)
+{
+    static const char *const known[] = {"true", "false", "pi", "inf", "training", "step", "epoch"};
+    Elab *e = f->e;
+    add_keys(e, to, f->values);
+    for (int i = 0; i < f->dims.n; i++) vec_push(e->arena, to, f->dims.at[i].name);
+    add_keys(e, to, definitions_of(f)->symbols);
+    add_keys(e, to, definitions_of(f)->hypers);
+    for (size_t i = 0; i < COUNT(known); i++) vec_push(e->arena, to, known[i]);
+}
+
+static void suggest(Diag *d, const char *name, const Names *among)
+{
+    const char *near = str_nearest(name, among->at, among->n);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+}
+
+static Val unknown_value(Frame *f, const Ref *ref)
+{
+    const char *name = ref->path.parts.at[0];
+    Names among = {0};
+    add_values(f, &among);
+    Diag *d;
+    if (callable_known(f, name)) {
+        d = fault(f, ref->span, "E0413", "`%s` is a function, and a value is needed here", name);
+        diag_primary(d, "apply it: `%s(...)`", name);
+        return poison;
+    }
+    d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
+    diag_primary(d, "unknown name");
+    suggest(d, name, &among);
+    return poison;
+}
+
+/* ---- what can be called ---- */
+
+static const Decl *decl_named(const Frame *f, const char *name)
+{
+    const Decl *d = map_get(definitions_of(f)->callables, name);
+    return d ? d : map_get(f->e->std.callables, name);
+}
+
+static Binding *layer_named(const Frame *f, const char *name)
+{
+    Binding *b = map_get(f->functions, name);
+    if (!b && !f->builtin && f->e->root) b = map_get(f->e->root->functions, name);
+    return b;
+}
+
+bool callable_known(const Frame *f, const char *name)
+{
+    const Binding *option = map_get(f->values, name);
+    bool function = option && option->option && option->option->is_fn;
+    return function || layer_named(f, name) || decl_named(f, name) || builtin_named(name) || dtype_named(name) ||
+           str_equal(name, "real") || str_equal(name, "int");
+}
+
+bool name_is_layer(const Frame *f, const char *name)
+{
+    const Decl *d = decl_named(f, name);
+    return !map_has(f->functions, name) && !map_has(f->values, name) && d && d->kind == DECL_LAYER;
+}
+
+static Function *unknown_function(Frame *f, const Path *path)
+{
+    const char *name = path->text;
+    if (map_has(definitions_of(f)->broken, name)) return NULL;
+    if (missing_builtin(name)) {
+        missing(f, path->span, str_format(f->e->arena, "`%s`", name));
+        return NULL;
+    }
+    Val v;
+    Names among = {0};
+    add_callables(f, &among);
+    Diag *d;
+    if (value_named(f, name, false, path->span, &v)) {
+        if (v.kind == VAL_POISON) return NULL;
+        d = fault(f, path->span, "E0413", "`%s` is %s, and no function", name, val_text(f->e, v));
+        diag_primary(d, "a function is needed here");
+    } else {
+        d = fault(f, path->span, "E0402", "no function is called `%s`", name);
+        diag_primary(d, "unknown function");
+    }
+    suggest(d, name, &among);
+    return NULL;
+}
+
+static Function *function_new(Frame *f, FunctionKind kind, const char *name, Span at)
+{
+    Function *fn = NEW(f->e->arena, Function);
+    fn->kind = kind;
+    fn->name = name;
+    fn->span = at;
+    fn->frame = f;
+    return fn;
+}
+
+static Function *function_defined(Frame *f, const Decl *d, const Expr *at)
+{
+    Elab *e = f->e;
+    Function *fn = function_new(f, FN_DEFINED, d->path.text, at->span);
+    fn->decl = d;
+    if (!d->span.source->builtin) map_set(e->applied, d->path.text, (void *)d);
+    if (d->kind == DECL_MODEL) fn->path = d->path.text;
+    if (d->kind != DECL_LAYER) return fn;
+    if (!f->owner) {
+        Diag *m = fault(f, at->span, "E0411", "a `fn` owns nothing, but `%s` is a layer", d->path.text);
+        diag_primary(m, "its parameters would have no owner");
+        if (f->decl) diag_help(m, "write `layer %s` instead of `fn %s`", f->decl->path.text, f->decl->path.text);
+        return NULL;
+    }
+    const char *local = at->instance ? at->instance : d->path.text;
+    fn->path = f->path[0] ? str_format(e->arena, "%s.%s", f->path, local) : local;
+    if (f->leaf) fn->slot = str_format(e->arena, "%s%s.", f->slot, local);
+    return fn;
+}
+
+Function *function_named(Frame *f, const Path *path, const Expr *at)
+{
+    const char *name = path->text;
+    const Binding *option = map_get(f->values, name);
+    if (option && option->option && option->option->is_fn) {
+        Val v = binding_force((Binding *)option);
+        return v.kind == VAL_FUNCTION ? (Function *)v.fn : NULL;
+    }
+    Binding *layer = layer_named(f, name);
+    if (layer) {
+        Val v = binding_force(layer);
+        return v.kind == VAL_FUNCTION ? (Function *)v.fn : NULL;
+    }
+    const Decl *d = decl_named(f, name);
+    if (d) return function_defined(f, d, at);
+    const Builtin *b = builtin_named(name);
+    if (b) {
+        Function *fn = function_new(f, FN_BUILTIN, name, at->span);
+        fn->builtin = b;
+        return fn;
+    }
+    if (dtype_named(name) || str_equal(name, "real") || str_equal(name, "int")) {
+        Function *fn = function_new(f, FN_DTYPE, name, at->span);
+        fn->dtype = name;
+        return fn;
+    }
+    return unknown_function(f, path);
+}
+
+/* ---- references ---- */
+
+Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
+{
+    Val v;
+    const char *name = ref->path.text;
+    if (ref->path.parts.n == 1 && value_named(f, name, ref->prime, ref->span, &v)) {
+        if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
+        return v;
+    }
+    if (ref->prime) {
+        Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", name);
+        diag_primary(d, "only states and parameters do");
+        return poison;
+    }
+    const char *path = path_resolve(f, ref);
+    if (path) return tree_named(f, path);
+    if (ref->path.parts.n == 1 && want && callable_known(f, name)) {
+        Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
+        Function *fn = function_named(f, &ref->path, &at);
+        return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
+    }
+    if (ref->path.parts.n > 1) {
+        Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
+        diag_primary(d, "`%s` is no layer with such a part", ref->path.parts.at[0]);
+        return poison;
+    }
+    return unknown_value(f, ref);
+}
