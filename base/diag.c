@@ -174,8 +174,9 @@ static void add_file(Snippet *p, Mark *marks, int n)
     qsort(marks, (size_t)n, sizeof *marks, mark_order);
     for (int i = 0, j; i < n; i = j) {
         for (j = i + 1; j < n && marks[j].line == marks[i].line; j++) ;
-        if (i && marks[i].line > marks[i - 1].line + 2)
-            text_add(&p->text, "%s%*s...%s\n", p->paint->frame, p->gutter - 1, "", p->paint->off);
+        int gap = i ? marks[i].line - marks[i - 1].line - 1 : 0;
+        if (gap == 1) add_line(p, &(Mark){.span = {p->source, p->source->lines[marks[i].line - 2], 0}, .line = marks[i].line - 1}, 0);
+        else if (gap) text_add(&p->text, "%s%*s...%s\n", p->paint->frame, p->gutter - 1, "", p->paint->off);
         add_line(p, marks + i, j - i);
     }
 }
