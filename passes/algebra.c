@@ -171,7 +171,7 @@ static Value *rule_pick(Build *b, const Node *n)
             continue;
         in[i] = row;
         in[1 - i] = build_2(b, OP_PICK, f->in[1 - i], n->in[1]);
-        return build_node(b, f->op, in, 2, NULL, NULL);
+        return build_op(b, f->op, in, 2, NULL, NULL);
     }
     return NULL;
 }
@@ -224,7 +224,7 @@ static Value *spread_later(Build *b, const Node *n)
     for (int i = 0; i < n->nin; i++)
         in[i] = filled_with(b, n->in[i]);
     Type single = type_scalar(n->out->type.dtype);
-    Value *y = build_node(b, n->op, in, n->nin, &n->attr, n->op == OP_CONVERT ? &single : NULL);
+    Value *y = build_op(b, n->op, in, n->nin, &n->attr, n->op == OP_CONVERT ? &single : NULL);
     return build_spread(b, y, n->out->type, all_axes(n->out->type));
 }
 

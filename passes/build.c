@@ -1,7 +1,7 @@
 /* build.c: short ways to write graph operators. */
 #include "passes/pass.h"
 
-Value *build_node(Build *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type)
+Value *build_op(Build *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type)
 {
     Cx *cx = b->block->graph->program->cx;
     Value *v = value_new(b->block, op, in, nin, attr, type, b->site, cx);
@@ -12,22 +12,22 @@ Value *build_node(Build *b, OpCode op, Value *const *in, int nin, const Attr *at
 
 Value *build_1(Build *b, OpCode op, Value *x)
 {
-    return build_node(b, op, &x, 1, NULL, NULL);
+    return build_op(b, op, &x, 1, NULL, NULL);
 }
 
 Value *build_2(Build *b, OpCode op, Value *x, Value *y)
 {
-    return build_node(b, op, (Value *[]){x, y}, 2, NULL, NULL);
+    return build_op(b, op, (Value *[]){x, y}, 2, NULL, NULL);
 }
 
 Value *build_3(Build *b, OpCode op, Value *x, Value *y, Value *z)
 {
-    return build_node(b, op, (Value *[]){x, y, z}, 3, NULL, NULL);
+    return build_op(b, op, (Value *[]){x, y, z}, 3, NULL, NULL);
 }
 
 Value *build_fill(Build *b, Type t, double v)
 {
-    return build_node(b, OP_CONST, NULL, 0, &(Attr){.constant = {.value = v}}, &t);
+    return build_op(b, OP_CONST, NULL, 0, &(Attr){.constant = {.value = v}}, &t);
 }
 
 Value *build_const(Build *b, DType t, double v)
@@ -41,7 +41,7 @@ Value *build_size(Build *b, DType t, const Dim *d)
     if (dim_is_const(d, &n))
         return build_const(b, t, (double)n);
     Type type = type_scalar(t);
-    return build_node(b, OP_SIZE, NULL, 0, &(Attr){.size = d}, &type);
+    return build_op(b, OP_SIZE, NULL, 0, &(Attr){.size = d}, &type);
 }
 
 Value *build_convert(Build *b, Value *x, DType t)
@@ -49,18 +49,18 @@ Value *build_convert(Build *b, Value *x, DType t)
     if (x->type.dtype == t)
         return x;
     Type type = type_with_dtype(x->type, t);
-    return build_node(b, OP_CONVERT, &x, 1, NULL, &type);
+    return build_op(b, OP_CONVERT, &x, 1, NULL, &type);
 }
 
 Value *build_reduce(Build *b, OpCode op, Value *x, uint32_t axes)
 {
-    return axes ? build_node(b, op, &x, 1, &(Attr){.reduce = {axes}}, NULL) : x;
+    return axes ? build_op(b, op, &x, 1, &(Attr){.reduce = {axes}}, NULL) : x;
 }
 
 Value *build_move(Build *b, Value *x, const MoveAttr *m)
 {
     MoveAttr *copy = arena_copy(b->block->graph->program->arena, m, sizeof *m);
-    return build_node(b, OP_MOVE, &x, 1, &(Attr){.move = copy}, NULL);
+    return build_op(b, OP_MOVE, &x, 1, &(Attr){.move = copy}, NULL);
 }
 
 Value *build_spread(Build *b, Value *x, Type to, uint32_t axes)

@@ -51,7 +51,7 @@ static Node *push_reshape(Node *move) {
     Type t = move->out[0].type;
     t.dtype = f->out[0].type.dtype;
     t.range = f->out[0].type.range;
-    Value *v = build_node(&b, f->op, in, f->nin, &f->attr, f->op == OP_CONVERT ? &t : NULL);
+    Value *v = build_op(&b, f->op, in, f->nin, &f->attr, f->op == OP_CONVERT ? &t : NULL);
     v->type = t;
     v->name = f->out[0].name;
     value_replace(&move->out[0], v);

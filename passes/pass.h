@@ -17,7 +17,7 @@ typedef struct Build {
     Node *before;      /* new nodes go before this one; NULL: to the end of the block */
     const Site *site;
 } Build;
-Value *build_node(Build *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type);
+Value *build_op(Build *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type);
 Value *build_1(Build *b, OpCode op, Value *x);
 Value *build_2(Build *b, OpCode op, Value *x, Value *y);
 Value *build_3(Build *b, OpCode op, Value *x, Value *y, Value *z);

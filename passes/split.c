@@ -98,7 +98,7 @@ static bool grad_side_looks_ahead(const Split *s)
 static Value *read_gradient(Graph *update, int tensor)
 {
     Build b = {update->body, update->body->first, update->site};
-    Value *v = build_node(&b, OP_TENSOR, NULL, 0, &(Attr){.index = tensor}, &tensor_at(update, tensor)->type);
+    Value *v = build_op(&b, OP_TENSOR, NULL, 0, &(Attr){.index = tensor}, &tensor_at(update, tensor)->type);
     v->def->grad_area = true;
     return v;
 }

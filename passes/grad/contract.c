@@ -56,6 +56,6 @@ RULE(CONTRACT)
     ContractAttr *attr = arena_copy(b->block->graph->program->arena, &c, sizeof c);
     Value *factor = n->in[1 - slot];
     Value *pair[] = {slot == 0 ? dy : factor, slot == 0 ? factor : dy};
-    Value *y = build_node(b, OP_CONTRACT, pair, 2, &(Attr){.contract = attr}, NULL);
+    Value *y = build_op(b, OP_CONTRACT, pair, 2, &(Attr){.contract = attr}, NULL);
     return build_spread(b, y, n->in[slot]->type, lacking);
 }

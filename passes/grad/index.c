@@ -5,7 +5,7 @@ Value *grad_at_place(Build *b, Type to, int axis, Value *place, Value *dy)
 {
     Type places = type_with_dtype(to, place->type.dtype);
     places.range = place->type.range;
-    Value *here = build_node(b, OP_IOTA, NULL, 0, &(Attr){.axis = axis}, &places);
+    Value *here = build_op(b, OP_IOTA, NULL, 0, &(Attr){.axis = axis}, &places);
     Value *chosen = build_2(b, OP_EQ, here, build_spread(b, place, to, 1u << axis));
     return build_3(b, OP_SELECT, chosen, build_spread(b, dy, to, 1u << axis), build_const(b, dy->type.dtype, 0));
 }

@@ -5,7 +5,7 @@ static Value *draw_again(Build *b, const Node *n, double first, double second)
 {
     DType t = n->out->type.dtype;
     Value *in[] = {build_const(b, t, first), build_const(b, t, second)};
-    return build_node(b, n->op, in, 2, &n->attr, &n->out->type);
+    return build_op(b, n->op, in, 2, &n->attr, &n->out->type);
 }
 
 RULE(UNIFORM) /* low + (high - low)*u */

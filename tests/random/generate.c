@@ -146,7 +146,7 @@ static Value *grow_contract(Gen *g)
     c->b[0] = r - 1;
     c->b[1] = r;
     c->sizes[r] = b->type.axes[1].dim;
-    return tamed(g, build_node(&g->b, OP_CONTRACT, (Value *[]){a, b}, 2, &(Attr){.contract = c}, NULL));
+    return tamed(g, build_op(&g->b, OP_CONTRACT, (Value *[]){a, b}, 2, &(Attr){.contract = c}, NULL));
 }
 
 /* A reduction of the last axis, or of any others but N where rows must stay apart. */
@@ -206,12 +206,12 @@ static Value *grow_move(Gen *g)
 static Value *grow_index(Gen *g)
 {
     Value *x = pick(g, real_tensor, NULL), *i = x && x->type.rank == 2 ? pick(g, index_like_row, x) : NULL;
-    if (i) return build_node(&g->b, OP_PICK, (Value *[]){x, i}, 2, NULL, NULL);
+    if (i) return build_op(&g->b, OP_PICK, (Value *[]){x, i}, 2, NULL, NULL);
     i = pick(g, has_index, NULL);
     if (!i) return NULL;
     Axis axes[2] = {i->type.axes[0], {i->type.range, NULL, NULL}};
     Type t = type_make(g->p->arena, g->real, 2, axes);
-    return build_node(&g->b, OP_ONE_HOT, &i, 1, NULL, &t);
+    return build_op(&g->b, OP_ONE_HOT, &i, 1, NULL, &t);
 }
 
 static Value *grow_argmax(Gen *g)
@@ -229,7 +229,7 @@ static Value *grow_random(Gen *g)
     bool normal = g->policy == POLICY_REAL && choose(g->c, 2);
     Value *in[2] = {build_const(&g->b, g->real, normal ? 1 : 0), build_const(&g->b, g->real, normal ? 0 : 8)};
     Attr a = {.random = {random_stream("random", g->count)}};
-    Value *v = build_node(&g->b, normal ? OP_NORMAL : OP_UNIFORM, in, 2, &a, &t);
+    Value *v = build_op(&g->b, normal ? OP_NORMAL : OP_UNIFORM, in, 2, &a, &t);
     return g->policy == POLICY_EXACT ? build_1(&g->b, OP_FLOOR, v) : v;
 }
 
@@ -258,13 +258,13 @@ static Value *grow_leaf(Gen *g)
     switch (choose(g->c, 4)) {
     case 0: return build_convert(&g->b, build_size(&g->b, DT_F64, g->train ? dim_add(g->p->dims, g->n, dim_const(g->p->dims, 2))
                                                                           : dim_const(g->p->dims, 3)), g->real);
-    case 1: return g->train ? build_convert(&g->b, build_node(&g->b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_STEP}, &scalar), g->real) : NULL;
+    case 1: return g->train ? build_convert(&g->b, build_op(&g->b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_STEP}, &scalar), g->real) : NULL;
     case 2: return like && like->type.rank ? build_fill(&g->b, type_with_dtype(like->type, g->real), 2) : NULL;
     default:
         if (!like || like->type.rank != 2) return NULL;
         index = type_make(g->p->arena, DT_I32, 1, &like->type.axes[1]);
         index.range = like->type.axes[1].dim;
-        return build_convert(&g->b, build_node(&g->b, OP_IOTA, NULL, 0, &(Attr){.axis = 0}, &index), g->real);
+        return build_convert(&g->b, build_op(&g->b, OP_IOTA, NULL, 0, &(Attr){.axis = 0}, &index), g->real);
     }
 }
 
@@ -280,7 +280,7 @@ static void grow(Gen *g, int count)
 
 static Value *input(Gen *g, const char *name, Type t)
 {
-    Value *v = build_node(&g->b, OP_INPUT, NULL, 0, &(Attr){.index = g->g->inputs.n}, &t);
+    Value *v = build_op(&g->b, OP_INPUT, NULL, 0, &(Attr){.index = g->g->inputs.n}, &t);
     v->name = name;
     GraphInput in = {name, v, NO_SPAN};
     vec_push(g->p->arena, &g->g->inputs, in);
@@ -298,7 +298,7 @@ static void start_graph(Gen *g, GraphKind kind, Type x, Type y)
     add(g, input(g, "y", y));
     for (int i = 0; i < g->p->tensors.n; i++) {
         Type t = g->p->tensors.at[i].type;
-        g->params[i] = build_node(&g->b, OP_TENSOR, NULL, 0, &(Attr){.index = i}, &t);
+        g->params[i] = build_op(&g->b, OP_TENSOR, NULL, 0, &(Attr){.index = i}, &t);
         add(g, g->params[i]);
     }
 }
@@ -345,7 +345,7 @@ static Value *next_value(Gen *g, Value *p, Value *grad)
         Value *m = build_2(&g->b, OP_MOD, grad, build_const(&g->b, g->real, 4));
         return tamed(g, build_2(&g->b, OP_SUB, p, m));
     }
-    Value *rate = build_node(&g->b, OP_HYPER, NULL, 0, &(Attr){.index = 0}, &scalar);
+    Value *rate = build_op(&g->b, OP_HYPER, NULL, 0, &(Attr){.index = 0}, &scalar);
     Value *step = build_2(&g->b, OP_MUL, build_1(&g->b, OP_TANH, grad), build_convert(&g->b, rate, g->real));
     return build_2(&g->b, OP_SUB, p, step);
 }
@@ -379,7 +379,7 @@ static void make_init(Gen *g)
     for (int i = 0; i < g->p->tensors.n; i++) {
         Value *low = build_const(&g->b, g->real, -3), *high = build_const(&g->b, g->real, 4);
         Attr a = {.random = {random_stream(g->p->tensors.at[i].path, 0)}};
-        Value *v = build_node(&g->b, OP_UNIFORM, (Value *[]){low, high}, 2, &a, &g->p->tensors.at[i].type);
+        Value *v = build_op(&g->b, OP_UNIFORM, (Value *[]){low, high}, 2, &a, &g->p->tensors.at[i].type);
         if (g->policy == POLICY_EXACT) v = build_1(&g->b, OP_FLOOR, v);
         else v = build_2(&g->b, OP_MUL, v, build_const(&g->b, g->real, 0.25));
         graph_add_result(g->g, (Result){RESULT_NEXT, g->p->tensors.at[i].path, i, false}, v);

@@ -72,7 +72,7 @@ static inline Value *param(Bench *t, int rank, const int *shape)
     t->tensors[i] = fill(t, type, t->low, t->high, false);
     for (int64_t k = 0; k < t->tensors[i].size; k++)
         t->tensors[i].at[k].tangent = 2 * draw(t) - 1;
-    t->params[t->nparams] = build_node(&t->b, OP_TENSOR, NULL, 0, &(Attr){.index = i}, &type);
+    t->params[t->nparams] = build_op(&t->b, OP_TENSOR, NULL, 0, &(Attr){.index = i}, &type);
     return t->params[t->nparams++];
 }
 
@@ -80,7 +80,7 @@ static inline Value *input(Bench *t, Type type, double low, double high)
 {
     int i = t->g->inputs.n;
     t->inputs[i] = fill(t, type, low, high, dtype_is_int(type.dtype) || type.dtype == DT_BOOL);
-    Value *v = build_node(&t->b, OP_INPUT, NULL, 0, &(Attr){.index = i}, &type);
+    Value *v = build_op(&t->b, OP_INPUT, NULL, 0, &(Attr){.index = i}, &type);
     vec_push(t->p->arena, &t->g->inputs, (GraphInput){"x", v, NO_SPAN});
     return v;
 }

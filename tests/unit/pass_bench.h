@@ -59,7 +59,7 @@ static inline Type bench_type(Bench *t, DType d, int rank, const int64_t *shape)
 
 static inline Value *bench_input(Bench *t, Type type, const char *name)
 {
-    Value *v = build_node(&t->b, OP_INPUT, NULL, 0, &(Attr){.index = t->g->inputs.n}, &type);
+    Value *v = build_op(&t->b, OP_INPUT, NULL, 0, &(Attr){.index = t->g->inputs.n}, &type);
     v->name = name;
     vec_push(t->p->arena, &t->g->inputs, (GraphInput){name, v, NO_SPAN});
     return v;
@@ -69,7 +69,7 @@ static inline Value *bench_tensor(Bench *t, Type type, Role role, const char *pa
 {
     int index = program_add_tensor(t->p, (Tensor){.path = path, .key = path, .role = role, .type = type, .train = -1});
     program_place_tensors(t->p);
-    return build_node(&t->b, OP_TENSOR, NULL, 0, &(Attr){.index = index}, &type);
+    return build_op(&t->b, OP_TENSOR, NULL, 0, &(Attr){.index = index}, &type);
 }
 
 static inline void bench_result(Bench *t, ResultKind kind, int index, Value *v)
@@ -86,7 +86,7 @@ static inline Value *bench_matmul(Bench *t, Value *a, Value *b, bool turn_a, boo
         c->a[0] = 1, c->a[1] = 0;
     if (turn_b)
         c->b[0] = 2, c->b[1] = 1;
-    return build_node(&t->b, OP_CONTRACT, (Value *[]){a, b}, 2, &(Attr){.contract = c}, NULL);
+    return build_op(&t->b, OP_CONTRACT, (Value *[]){a, b}, 2, &(Attr){.contract = c}, NULL);
 }
 
 /* A pattern over atoms of the given sizes (0: N, ended by -1), written "01 2 > 0 12". */

@@ -52,7 +52,7 @@ static Bench *softmax(void)
     Value *p = build_2(b, OP_DIV, e, MOVE(t, build_reduce(b, OP_SUM, e, 2), "0 > 0 1", 0, 10));
     Value *loss = build_1(b, OP_NEG, build_reduce(b, OP_MEAN, build_1(b, OP_LOG, build_2(b, OP_PICK, p, y)), 1));
     Type hot = TYPE(t, F32, 0, 10);
-    Value *d = build_2(b, OP_SUB, p, build_node(b, OP_ONE_HOT, &y, 1, NULL, &hot));
+    Value *d = build_2(b, OP_SUB, p, build_op(b, OP_ONE_HOT, &y, 1, NULL, &hot));
     Value *g = build_2(b, OP_DIV, d, build_size(b, DT_F32, t->n));
     bench_result(t, RESULT_OUTPUT, 0, loss);
     bench_result(t, RESULT_OUTPUT, 1, g);
@@ -103,11 +103,11 @@ static void test_layout(void **state)
     bench_result(t, RESULT_OUTPUT, 0, bench_matmul(t, dy, w, false, true));
     ContractAttr *c = NEW(t->p->arena, ContractAttr);
     *c = (ContractAttr){.na = 2, .nb = 1, .nout = 1, .nlabels = 2, .a = {0, 1}, .b = {1}, .out = {0}};
-    bench_result(t, RESULT_OUTPUT, 1, build_node(&t->b, OP_CONTRACT, (Value *[]){x, v}, 2, &(Attr){.contract = c}, NULL));
+    bench_result(t, RESULT_OUTPUT, 1, build_op(&t->b, OP_CONTRACT, (Value *[]){x, v}, 2, &(Attr){.contract = c}, NULL));
     c = NEW(t->p->arena, ContractAttr); /* two summed labels, met in the other order in b */
     *c = (ContractAttr){.na = 3, .nb = 2, .nout = 1, .nlabels = 3, .a = {1, 2, 0}, .b = {2, 1}, .out = {0}};
     Value *a = bench_input(t, TYPE(t, F32, 4, 3, 0), "a"), *m = bench_input(t, TYPE(t, F32, 3, 4), "m");
-    bench_result(t, RESULT_OUTPUT, 2, build_node(&t->b, OP_CONTRACT, (Value *[]){a, m}, 2, &(Attr){.contract = c}, NULL));
+    bench_result(t, RESULT_OUTPUT, 2, build_op(&t->b, OP_CONTRACT, (Value *[]){a, m}, 2, &(Attr){.contract = c}, NULL));
     make_kernels(t, true);
     for (const Node *k = t->g->body->first; k; k = k->next)
         if (k->op == OP_KERNEL && kernel_form(k) == FORM_CONTRACT)
@@ -127,10 +127,10 @@ static void test_update(void **state)
     Build *b = &t->b;
     Type type = TYPE(t, F32, 12, 5), number = type_scalar(DT_F64);
     Value *w = bench_tensor(t, type, ROLE_PARAM, "w"), *m = bench_tensor(t, type, ROLE_OPT, "m");
-    Value *g = build_node(b, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
+    Value *g = build_op(b, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
     g->def->grad_area = true;
     Value *next = build_2(b, OP_ADD, build_2(b, OP_MUL, m, build_const(b, DT_F32, 0.9)), g);
-    Value *epoch = build_node(b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_EPOCH}, &number);
+    Value *epoch = build_op(b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_EPOCH}, &number);
     Value *rate = build_2(b, OP_POW, build_const(b, DT_F64, 0.5), epoch);
     Value *step = build_2(b, OP_MUL, next, build_convert(b, rate, DT_F32));
     bench_result(t, RESULT_NEXT, 0, build_2(b, OP_SUB, w, step));
@@ -156,12 +156,12 @@ static void test_lower(void **state)
     call->out[0].type = twice->type;
     Type type = TYPE(t, F32, 0, 4, 3);
     Value *low = build_const(b, DT_F32, -1), *high = build_const(b, DT_F32, 1);
-    Value *noise = build_node(b, OP_UNIFORM, (Value *[]){low, high}, 2, &(Attr){.random = {99}}, &type);
+    Value *noise = build_op(b, OP_UNIFORM, (Value *[]){low, high}, 2, &(Attr){.random = {99}}, &type);
     Value *y = build_2(b, OP_ADD, &call->out[0], noise);
     bench_result(t, RESULT_OUTPUT, 0, build_reduce(b, OP_MEAN, y, 6));
     bench_result(t, RESULT_OUTPUT, 1, build_reduce(b, OP_MAX, y, 7));
     Type places = TYPE(t, F32, 0, 4, 3);
-    bench_result(t, RESULT_OUTPUT, 2, build_2(b, OP_MUL, y, build_node(b, OP_IOTA, NULL, 0, &(Attr){.axis = 1}, &places)));
+    bench_result(t, RESULT_OUTPUT, 2, build_2(b, OP_MUL, y, build_op(b, OP_IOTA, NULL, 0, &(Attr){.axis = 1}, &places)));
     make_kernels(t, true);
     bench_free(t);
 }

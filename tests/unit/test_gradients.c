@@ -197,7 +197,7 @@ static void check_leaf(OpCode op, Attr attr, DType d, int rank)
     if (op == OP_SIZE)
         attr.size = dim_symbol(t.p->dims, &t.symbol);
     Value *x = param(&t, SHAPE(N, 4));
-    Value *leaf = op == OP_INPUT ? input(&t, type, -1, 1) : build_node(&t.b, op, NULL, 0, &attr, &type);
+    Value *leaf = op == OP_INPUT ? input(&t, type, -1, 1) : build_op(&t.b, op, NULL, 0, &attr, &type);
     finish(&t, op_info(op)->name, build_2(&t.b, OP_MUL, as_float(&t, leaf), build_2(&t.b, OP_MUL, x, x)));
 }
 CASE(INPUT) { check_leaf(OP_INPUT, (Attr){0}, DT_F64, 2); }
@@ -220,10 +220,10 @@ CASE(TENSOR)
     Type type = x->type;
     Node *call = region_new(t.g->body, OP_CALL, NULL, 0, 1, &(Attr){.callee = "f"}, &t.site);
     Build in = {call->region, NULL, &t.site};
-    Value *again = build_node(&in, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
+    Value *again = build_op(&in, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
     block_return(call->region, (Value *[]){build_1(&in, OP_EXP, again)}, 1);
     call->out->type = type;
-    Value *third = build_node(&t.b, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
+    Value *third = build_op(&t.b, OP_TENSOR, NULL, 0, &(Attr){.index = 0}, &type);
     finish(&t, "tensor", build_2(&t.b, OP_MUL, build_2(&t.b, OP_MUL, x, third), call->out));
 }
 
@@ -290,7 +290,7 @@ static void check_contract(const char *text)
     c->nb = read_labels(&t, &s, c, c->b, b);
     c->nout = read_labels(&t, &s, c, c->out, NULL);
     Value *in[] = {param(&t, c->na, a), param(&t, c->nb, b)};
-    finish(&t, text, build_node(&t.b, OP_CONTRACT, in, 2, &(Attr){.contract = c}, NULL));
+    finish(&t, text, build_op(&t.b, OP_CONTRACT, in, 2, &(Attr){.contract = c}, NULL));
 }
 
 CASE(CONTRACT)
@@ -369,7 +369,7 @@ CASE(PICK)
         bench_begin(&t, (uint64_t)rank);
         Value *x = param(&t, rank + 1, rank == 2 ? (int[]){N, 2, 5} : rank == 1 ? (int[]){N, 5} : (int[]){5});
         Value *in[] = {x, places(&t, 5, rank, (int[]){N, 2})};
-        finish(&t, "pick", build_node(&t.b, OP_PICK, in, 2, NULL, NULL));
+        finish(&t, "pick", build_op(&t.b, OP_PICK, in, 2, NULL, NULL));
     }
 }
 
@@ -378,7 +378,7 @@ CASE(ONE_HOT)
     Bench t;
     bench_begin(&t, 1);
     Value *x = param(&t, SHAPE(N, 5)), *i = places(&t, 5, SHAPE(N));
-    Value *hot = build_node(&t.b, OP_ONE_HOT, &i, 1, NULL, &(Type){.dtype = DT_F64, .rank = 2, .axes = x->type.axes});
+    Value *hot = build_op(&t.b, OP_ONE_HOT, &i, 1, NULL, &(Type){.dtype = DT_F64, .rank = 2, .axes = x->type.axes});
     Value *away = build_2(&t.b, OP_SUB, x, hot);
     finish(&t, "one_hot", build_2(&t.b, OP_MUL, away, away));
 }
@@ -391,7 +391,7 @@ static void check_random(OpCode op)
     bench_begin(&t, op);
     Type type = shaped(&t, DT_F64, SHAPE(N, 4));
     Value *in[] = {param(&t, 0, NULL), param(&t, 0, NULL)};
-    finish(&t, op_info(op)->name, build_node(&t.b, op, in, 2, &(Attr){.random = {77}}, &type));
+    finish(&t, op_info(op)->name, build_op(&t.b, op, in, 2, &(Attr){.random = {77}}, &type));
 }
 CASE(UNIFORM) { check_random(OP_UNIFORM); }
 CASE(NORMAL) { check_random(OP_NORMAL); }
@@ -453,7 +453,7 @@ CASE(GRAD)
         Value *x = param(&t, SHAPE(N, 4));
         Value *y = build_2(&t.b, OP_MUL, x, call ? call_weighted(&t.b, x, x) : build_1(&t.b, OP_SIN, x));
         Value *in[] = {build_reduce(&t.b, OP_SUM, y, 3), x};
-        Value *slope = build_node(&t.b, OP_GRAD, in, 2, NULL, NULL);
+        Value *slope = build_op(&t.b, OP_GRAD, in, 2, NULL, NULL);
         finish(&t, "grad", build_2(&t.b, OP_MUL, slope, build_1(&t.b, OP_EXP, x)));
     }
 }

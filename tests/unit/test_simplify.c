@@ -96,7 +96,7 @@ static Value *add_neg(Build *b, Value *x) { return build_2(b, OP_ADD, build_1(b,
 static Value *sub_neg(Build *b, Value *x) { return build_2(b, OP_SUB, num(b, 3), build_1(b, OP_NEG, x)); }
 static Value *max_same(Build *b, Value *x) { return build_2(b, OP_MAX2, x, x); }
 static Value *detach(Build *b, Value *x) { return build_1(b, OP_DETACH, x); }
-static Value *same_dtype(Build *b, Value *x) { return build_node(b, OP_CONVERT, &x, 1, NULL, &x->type); }
+static Value *same_dtype(Build *b, Value *x) { return build_op(b, OP_CONVERT, &x, 1, NULL, &x->type); }
 static Value *select_same(Build *b, Value *x)
 {
     return build_3(b, OP_SELECT, build_2(b, OP_GT, x, num(b, 0)), x, x);

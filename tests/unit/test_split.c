@@ -27,7 +27,7 @@ static void next_value(Step *s, int tensor, Value *v)
 
 static Value *gradient_of(Step *s, Value *loss, Value *of)
 {
-    return build_node(&s->t.b, OP_GRAD, (Value *[]){loss, of}, 2, NULL, NULL);
+    return build_op(&s->t.b, OP_GRAD, (Value *[]){loss, of}, 2, NULL, NULL);
 }
 
 /* loss = sum((x*w)^2), and its gradient */
@@ -115,7 +115,7 @@ static void expect_cut(Step *s, int ngradients)
 
 static Value *descend(Step *s, Value *by)
 {
-    Value *rate = build_node(&s->t.b, OP_HYPER, NULL, 0, &(Attr){.index = 0}, NULL);
+    Value *rate = build_op(&s->t.b, OP_HYPER, NULL, 0, &(Attr){.index = 0}, NULL);
     return build_2(&s->t.b, OP_SUB, s->old[W], build_2(&s->t.b, OP_MUL, rate, by));
 }
 
