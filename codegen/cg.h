@@ -170,8 +170,9 @@ typedef struct Level {
     LLVMBasicBlockRef block; /* the end of the innermost level, while the builder stands elsewhere */
     VEC(Memo) memo;
 } Level;
+typedef VEC(const Value *) ValueList;
 typedef struct Given { const Value *value; LLVMValueRef made; } Given;
-enum { MAX_LEVELS = 32, MAX_CARRY = 128 };
+enum { MAX_LEVELS = 32, MAX_CARRY = 128, KERNEL_ARGS = 3 };
 typedef struct Kernel {
     const Graph *graph;
     const Node *node;         /* NULL in entry functions */
@@ -180,6 +181,7 @@ typedef struct Kernel {
     LLVMValueRef mask;        /* <lanes x i1> in a tail, else NULL */
     int depth, at;            /* the innermost level, and the one where the builder stands */
     Level levels[MAX_LEVELS];
+    ValueList operands;       /* of a kernel: what it reads and writes, an argument each */
     VEC(Given) given;         /* reductions and contractions already computed, at the kernel's own index */
 } Kernel;
 typedef struct Carry { int n; LLVMValueRef at[MAX_CARRY]; } Carry; /* what goes from one round of a loop to the next */
@@ -203,6 +205,7 @@ void pull_give(Cg *cg, const Value *v, LLVMValueRef made);         /* from here 
 LLVMValueRef load_at(Cg *cg, DType t, LLVMValueRef base, Ix offset); /* offset in elements */
 void store_at(Cg *cg, DType t, LLVMValueRef base, Ix offset, LLVMValueRef v);
 LLVMValueRef value_address(Cg *cg, const Value *v);                /* of its first element */
+ValueList kernel_operands(Cg *cg, const Node *kernel);             /* what lies in memory: read, then written */
 void store_result(Cg *cg, const Value *v, const Index *ix, LLVMValueRef made); /* gradients are weighted and added */
 /* Every result of the kernel that has this rank; all are read before the first is written. */
 void store_results(Cg *cg, int rank, const Index *ix);
@@ -229,8 +232,9 @@ void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
 void loop_prefix(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, int n, Index *ix, void (*body)(Cg *, void *), void *context);
 
 /* ---- kernel.c ---- */
-/* void (ptr frame, i64 lo, i64 hi); equal bodies are one function. */
+/* void (ptr frame, i64 lo, i64 hi, ptr for each operand); equal bodies are one function, wherever their operands lie. */
 LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node);
+void kernel_call(Cg *cg, const Node *node, LLVMValueRef function, LLVMValueRef lo, LLVMValueRef hi); /* in an entry */
 
 /* ---- size.c: functions of the sizes that a host gives ---- */
 LLVMValueRef *symbols_load(Cg *cg, const Entry *e, LLVMValueRef sizes); /* by program symbol; NULL: not of this entry */

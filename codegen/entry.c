@@ -31,26 +31,28 @@ static LLVMValueRef slice_start(Cg *cg, LLVMValueRef n, LLVMValueRef worker, LLV
 
 typedef struct Phase { LLVMValueRef worker, workers; } Phase; /* i64 */
 
+typedef struct WholeCall { const Node *node; LLVMValueRef kernel; } WholeCall;
+
 static void call_whole(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
 {
-    LLVMValueRef kernel = context, args[3] = {cg->kernel->frame, const_i64(cg, 0), const_i64(cg, 1)};
+    const WholeCall *c = context;
     (void)none, (void)carry;
-    LLVMBuildCall2(cg->builder, LLVMGlobalGetValueType(kernel), kernel, args, 3, "");
+    kernel_call(cg, c->node, c->kernel, const_i64(cg, 0), const_i64(cg, 1));
 }
 
-static void call_kernel(Cg *cg, const Phase *p, const Node *node, LLVMValueRef kernel)
+static void call_slice(Cg *cg, const Phase *p, const Node *node, LLVMValueRef kernel)
 {
     LLVMBuilderRef b = cg->builder;
     const KernelAttr *k = node->attr.kernel;
     if (k->prefix == 0) {
-        loop_when(cg, LLVMBuildICmp(b, LLVMIntEQ, p->worker, const_i64(cg, 0), ""), NULL, call_whole, kernel);
+        LLVMValueRef first = LLVMBuildICmp(b, LLVMIntEQ, p->worker, const_i64(cg, 0), "");
+        loop_when(cg, first, NULL, call_whole, &(WholeCall){node, kernel});
         return;
     }
     LLVMValueRef n = dim_value(cg, k->dims[0]);
     LLVMValueRef next = LLVMBuildAdd(b, p->worker, const_i64(cg, 1), "");
-    LLVMValueRef args[3] = {cg->kernel->frame, slice_start(cg, n, p->worker, p->workers),
-                            slice_start(cg, n, next, p->workers)};
-    LLVMBuildCall2(b, LLVMGlobalGetValueType(kernel), kernel, args, 3, "");
+    LLVMValueRef lo = slice_start(cg, n, p->worker, p->workers), hi = slice_start(cg, n, next, p->workers);
+    kernel_call(cg, node, kernel, lo, hi);
 }
 
 /* A loss that is not finite must not reach what stays: from the check phase on nothing is done then. */
@@ -86,7 +88,7 @@ static LLVMValueRef phase_emit(Cg *cg, const Graph *g, int phase, const char *na
         if (n->op != OP_KERNEL)
             continue;
         if (n->attr.kernel->phase == phase)
-            call_kernel(cg, &p, n, kernels[i]);
+            call_slice(cg, &p, n, kernels[i]);
         i++;
     }
     LLVMBuildRetVoid(b);

@@ -9,11 +9,15 @@ static bool writes_area(const Node *kernel, Area area)
     return false;
 }
 
-static void call_kernel(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
+typedef struct FirstCall { const Node *node; LLVMValueRef kernel; } FirstCall;
+
+static void call_first(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
 {
-    LLVMValueRef *call = context, args[3] = {cg->kernel->frame, const_i64(cg, 0), call[1]};
+    const FirstCall *c = context;
+    const KernelAttr *k = c->node->attr.kernel;
     (void)none, (void)carry;
-    LLVMBuildCall2(cg->builder, LLVMGlobalGetValueType(call[0]), call[0], args, 3, "");
+    LLVMValueRef rows = k->prefix ? dim_value(cg, k->dims[0]) : const_i64(cg, 1);
+    kernel_call(cg, c->node, c->kernel, const_i64(cg, 0), rows);
 }
 
 /* An optimizer's state is given first values only where the host has a place for it. */
@@ -23,10 +27,8 @@ static void run_kernels(Cg *cg, const Graph *g, LLVMValueRef *kernels, LLVMValue
     for (const Node *n = g->body->first; n; n = n->next) {
         if (n->op != OP_KERNEL)
             continue;
-        const KernelAttr *k = n->attr.kernel;
-        LLVMValueRef rows = k->prefix ? dim_value(cg, k->dims[0]) : const_i64(cg, 1), call[2] = {kernels[i++], rows};
-        bool always = !writes_area(n, AREA_OPT);
-        loop_when(cg, always ? LLVMConstInt(cg->i1, 1, false) : has_opt, NULL, call_kernel, call);
+        LLVMValueRef when = writes_area(n, AREA_OPT) ? has_opt : LLVMConstInt(cg->i1, 1, false);
+        loop_when(cg, when, NULL, call_first, &(FirstCall){n, kernels[i++]});
     }
 }
 

@@ -76,16 +76,36 @@ LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node)
 {
     static void (*const forms[])(Cg *, LLVMValueRef, LLVMValueRef) = {form_map, form_row, form_column, form_contract};
     KernelForm form = kernel_form(node);
-    LLVMTypeRef params[3] = {cg->ptr, cg->i64, cg->i64};
+    ValueList operands = kernel_operands(cg, node);
+    LLVMTypeRef *params = NEW_ARRAY(cg->arena, LLVMTypeRef, KERNEL_ARGS + operands.n);
     const char *name = kernel_name(cg, node, form);
-    LLVMValueRef function = function_new(cg, name, LLVMFunctionType(cg->none, params, 3, false), false);
+    params[0] = cg->ptr;
+    params[1] = params[2] = cg->i64;
+    for (int i = 0; i < operands.n; i++)
+        params[KERNEL_ARGS + i] = cg->ptr;
+    LLVMTypeRef type = LLVMFunctionType(cg->none, params, KERNEL_ARGS + (unsigned)operands.n, false);
+    LLVMValueRef function = function_new(cg, name, type, false);
     Kernel k;
     cg_debug_function(cg, function, name, node->site);
     kernel_open(cg, &k, g, node, function);
     cg_debug_site(cg, node->site);
+    k.operands = operands;
     k.lanes = choose_lanes(cg, node, form);
     forms[form](cg, LLVMGetParam(function, 1), LLVMGetParam(function, 2));
     LLVMBuildRetVoid(cg->builder);
     cg->kernel = NULL;
     return share_kernel(cg, function);
+}
+
+void kernel_call(Cg *cg, const Node *node, LLVMValueRef function, LLVMValueRef lo, LLVMValueRef hi)
+{
+    ValueList operands = kernel_operands(cg, node);
+    LLVMValueRef *args = NEW_ARRAY(cg->arena, LLVMValueRef, KERNEL_ARGS + operands.n);
+    args[0] = cg->kernel->frame;
+    args[1] = lo;
+    args[2] = hi;
+    for (int i = 0; i < operands.n; i++)
+        args[KERNEL_ARGS + i] = value_address(cg, operands.at[i]);
+    LLVMTypeRef type = LLVMGlobalGetValueType(function);
+    LLVMBuildCall2(cg->builder, type, function, args, KERNEL_ARGS + (unsigned)operands.n, "");
 }

@@ -94,6 +94,10 @@ static Place value_place(Cg *cg, const Value *v)
 
 LLVMValueRef value_address(Cg *cg, const Value *v)
 {
+    const Kernel *k = cg->kernel;
+    for (int i = 0; i < k->operands.n; i++)
+        if (k->operands.at[i] == v)
+            return LLVMGetParam(k->function, KERNEL_ARGS + (unsigned)i);
     LLVMValueRef address = memo_find(cg, 0, &v->place, &index_none);
     if (address)
         return address;
@@ -109,13 +113,42 @@ LLVMValueRef value_address(Cg *cg, const Value *v)
     return address;
 }
 
-static bool in_memory(Cg *cg, const Value *v)
+/* `kernel`: whose body is being emitted, or NULL. */
+static bool in_memory(const Node *kernel, const Value *v)
 {
-    const Node *kernel = cg->kernel->node;
     OpCode op = v->def->op;
     if (kernel && v->def->parent == kernel->region)
         return false;
     return op == OP_INPUT || op == OP_TENSOR || op == OP_KERNEL || v->place.area != AREA_NONE;
+}
+
+static void add_operand(Cg *cg, ValueList *list, const Value *v)
+{
+    for (int i = 0; i < list->n; i++)
+        if (list->at[i] == v)
+            return;
+    vec_push(cg->arena, list, v);
+}
+
+static void add_reads(Cg *cg, const Node *kernel, ValueList *list, const Value *v)
+{
+    if (in_memory(kernel, v)) {
+        add_operand(cg, list, v);
+        return;
+    }
+    for (int i = 0; i < v->def->nin && v->def->parent != kernel->region; i++)
+        add_reads(cg, kernel, list, v->def->in[i]);
+}
+
+ValueList kernel_operands(Cg *cg, const Node *kernel)
+{
+    ValueList list = {0};
+    for (const Node *n = kernel->region->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            add_reads(cg, kernel, &list, n->in[i]);
+    for (int i = 0; i < kernel->nout; i++)
+        add_operand(cg, &list, &kernel->out[i]);
+    return list;
 }
 
 void pull_give(Cg *cg, const Value *v, LLVMValueRef made)
@@ -150,7 +183,7 @@ LLVMValueRef pull(Cg *cg, const Value *v, const Index *ix)
     if (made)
         return made;
     int was = level_stand(cg, level);
-    if (in_memory(cg, v)) {
+    if (in_memory(cg->kernel->node, v)) {
         Ix offset = index_flatten(cg, v->type, ix);
         made = load_at(cg, v->type.dtype, value_address(cg, v), offset);
     } else {
