@@ -36,10 +36,11 @@ static void fill_tensors(Run *r)
     assert_true(graph_eval(r->p->init, &in, r->p->arena, first));
     for (int i = 0; i < r->p->init->results.n; i++) {
         Array *to = &r->tensors[r->p->init->results.at[i].index];
+        bool weighs = r->p->tensors.at[r->p->init->results.at[i].index].role == ROLE_PARAM;
         *to = first[i];
         to->at = arena_copy(r->p->arena, to->at, sizeof(Num) * (size_t)to->size);
         for (int64_t k = 0; k < to->size; k++)
-            to->at[k] = (Num){to->at[k].value + 0.2 * draw(r) - 0.1, 2 * draw(r) - 1, 0};
+            to->at[k] = (Num){to->at[k].value + 0.2 * draw(r) - 0.1, weighs ? 2 * draw(r) - 1 : 0, 0};
     }
 }
 
@@ -70,6 +71,8 @@ static double evaluate(Run *r, double shift, double *out_tangent, double *out_do
     *out_dot = 0;
     for (int i = 0; i < r->g->results.n; i++) {
         const Result *result = &r->g->results.at[i];
+        if (result->kind == RESULT_GRAD && r->p->tensors.at[result->index].role == ROLE_STATE)
+            continue; /* a next value, not a gradient */
         if (result->kind == RESULT_LOSS)
             loss = results[i].at[0].value, *out_tangent = results[i].at[0].tangent;
         for (int64_t k = 0; result->kind == RESULT_GRAD && k < results[i].size; k++)
@@ -149,6 +152,15 @@ static void test_layers(void **state)
 {
     (void)state;
     static const char *const texts[] = {
+        "dim N\n"
+        "layer norm[M, C](a: real[M, ch = C]; momentum = 0.9) -> real[M, ch = C] {\n"
+        "  param scale: real[ch = C] = ones\n state mean: real[ch = C] = zeros\n state var: real[ch = C] = ones\n"
+        "  m = mean(a, over = M)\n v = mean((a - m)^2, over = M)\n"
+        "  mean' = momentum*mean + (1 - momentum)*m\n var' = momentum*var + (1 - momentum)*v\n"
+        "  centre, spread = if training then (m, v) else (mean, var)\n"
+        "  (a - centre) / sqrt(spread + 1e-5) * scale\n}\n"
+        "model t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(6) |> norm |> tanh |> dense(3) }\n"
+        "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer sgd }\n",
         "dim N\nmodel t(x: f32[N, 2, 3]) -> f32[N, 3] { x |> flatten |> dense(3) }\n"
         "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer momentum(lr = 0.1) }\n",
         "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(6, bias = false) |> dense(3, init = he_normal) }\n"
