@@ -93,11 +93,26 @@ Node *node_make(Block *b, OpCode op, Value *const *in, int nin, int nout, const 
     return n;
 }
 
+/* A constant is a value of its dtype: two that compute the same are the same, and print so. */
+static void constant_round(Node *n, Arena *a)
+{
+    ConstAttr *c = &n->attr.constant;
+    Type t = n->out[0].type;
+    int64_t size = 0;
+    if (type_is_poison(t)) return;
+    c->value = dtype_round(t.dtype, c->value);
+    if (!c->values || !dim_known(t.axes[0].dim, &size)) return;
+    double *values = NEW_ARRAY(a, double, size);
+    for (int64_t i = 0; i < size; i++) values[i] = dtype_round(t.dtype, c->values[i]);
+    c->values = values;
+}
+
 Node *node_new(Block *b, OpCode op, Value *const *in, int nin, const Attr *attr, const Type *type, const Site *site,
                Cx *cx)
 {
     Node *n = node_make(b, op, in, nin, op == OP_GRAD ? nin - 1 : 1, attr, site);
     node_infer(n, type, cx);
+    if (op == OP_CONST) constant_round(n, b->graph->program->arena);
     return n;
 }
 
