@@ -193,6 +193,8 @@ void loop_each(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *
 void loop_when(Cg *cg, LLVMValueRef condition, Carry *carry, LoopBody body, void *context); /* i is poison */
 /* from..to-1 in vectors: whole ones, then a masked one; straight code where that is short. body gets the first lane. */
 void loop_lanes(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBody body, void *context);
+/* from..to-1, which are at least one and less than a vector, as one masked vector. */
+void loop_tail(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBody body, void *context);
 LLVMValueRef stack_array(Cg *cg, LLVMTypeRef element, int64_t n); /* 64-byte aligned; builder at a block's end */
 bool const_value(LLVMValueRef v, int64_t *out);
 LLVMValueRef memo_find(Cg *cg, int level, const void *what, const Index *ix); /* NULL: not yet */
@@ -228,6 +230,7 @@ void form_map(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
 void form_row(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
 void form_column(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
 void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi);
+int contract_column(const Node *contract); /* the result's axis along which its vectors go; -1: it has none */
 /* The body inside loops over the first n axes of the prefix; ix receives them. */
 void loop_prefix(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, int n, Index *ix, void (*body)(Cg *, void *), void *context);
 

@@ -30,9 +30,12 @@ static int64_t known_width(const Node *kernel, KernelForm form)
     const Dim *last = k->prefix ? k->dims[k->prefix - 1] : NULL;
     int64_t width = 1;
     int axis;
-    for (const Node *n = kernel->region->first; n && form == FORM_ROW; n = n->next)
-        if (op_info(n->op)->kind == KIND_reduce)
+    for (const Node *n = kernel->region->first; n; n = n->next) {
+        if (op_info(n->op)->kind == KIND_reduce && form == FORM_ROW)
             last = reduce_axis(n, &axis).dim;
+        if (n->op == OP_CONTRACT && (axis = contract_column(n)) >= 0)
+            last = n->out[0].type.axes[axis].dim;
+    }
     if (last && !dim_known(last, &width))
         return 0;
     return form == FORM_MAP && k->prefix > 1 ? 0 : width;

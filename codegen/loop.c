@@ -143,15 +143,20 @@ static LLVMValueRef tail_mask(Cg *cg, LLVMValueRef rest)
     return LLVMBuildICmp(cg->builder, LLVMIntULT, const_iota(cg, cg->i32, lanes), splat(cg, n, lanes), "");
 }
 
+void loop_tail(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBody body, void *context)
+{
+    cg->kernel->mask = tail_mask(cg, LLVMBuildSub(cg->builder, to, from, ""));
+    body(cg, from, carry, context);
+    cg->kernel->mask = NULL;
+}
+
 typedef struct Tail { LLVMValueRef from, to; LoopBody body; void *context; } Tail;
 
-static void emit_tail(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
+static void tail_body(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
 {
     Tail *t = context;
     (void)none;
-    cg->kernel->mask = tail_mask(cg, LLVMBuildSub(cg->builder, t->to, t->from, ""));
-    t->body(cg, t->from, carry, t->context);
-    cg->kernel->mask = NULL;
+    loop_tail(cg, t->from, t->to, carry, t->body, t->context);
 }
 
 enum { STRAIGHT_VECTORS = 4 }; /* so many whole vectors need no loop */
@@ -168,7 +173,7 @@ void loop_lanes(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBo
     else
         loop_each(cg, from, whole, lanes, carry, body, context);
     if (lanes > 1)
-        loop_when(cg, LLVMBuildICmp(b, LLVMIntSLT, whole, to, ""), carry, emit_tail,
+        loop_when(cg, LLVMBuildICmp(b, LLVMIntSLT, whole, to, ""), carry, tail_body,
                   &(Tail){whole, to, body, context});
 }
 

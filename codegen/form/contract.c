@@ -1,5 +1,5 @@
 /* CONTRACT: a tile of rows times vectors is held in registers while the summed labels run. Rows go along the last but
-   one axis of the result, vectors along the last; chains and blocks follow the declared order, whatever the tile. */
+   one axis of the result, vectors along the last (where that has size 1, along the one before it); chains and blocks follow the declared order, whatever the tile. */
 #include "codegen/cg.h"
 
 enum { MAX_ROWS = 8, MAX_VECTORS = 4 };
@@ -11,9 +11,10 @@ typedef struct Contract {
     LLVMValueRef depth;
     int chains;
     int64_t block;
+    int col_axis, row_axis;            /* of the result, where vectors and rows go; -1: there is none */
     int max_rows, max_vectors;
     LLVMValueRef lo, hi;               /* of the first axis */
-    Index ix;                          /* of the result; the last two are set by the tile */
+    Index ix;                          /* of the result; rows and columns are set by the tile */
     /* the tile */
     int rows, vectors;
     Ix row[MAX_ROWS], col[MAX_VECTORS];
@@ -49,12 +50,13 @@ static LLVMValueRef operand(Cg *cg, const Contract *c, int slot, const Ix *label
 
 static void place_tile(Cg *cg, Contract *c, int row, int vector)
 {
-    int rank = c->attr->nout;
-    if (rank > 1)
-        c->ix.at[rank - 2] = c->row[row];
-    if (rank > 0)
-        c->ix.at[rank - 1] = c->col[vector];
-    c->ix.rank = rank;
+    if (c->row_axis >= 0)
+        c->ix.at[c->row_axis] = c->row[row];
+    if (c->col_axis >= 0)
+        c->ix.at[c->col_axis] = c->col[vector];
+    for (int i = c->col_axis + 1; i < c->attr->nout; i++)
+        c->ix.at[i] = ix_const(cg, 0);
+    c->ix.rank = c->attr->nout;
     cg->kernel->mask = c->masks[vector];
 }
 
@@ -203,19 +205,28 @@ static void tile_rows(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
     tile_emit(cg, c);
 }
 
+/* The first axis is bounded by the worker's rows. */
+static LLVMValueRef axis_start(Cg *cg, const Contract *c, int axis)
+{
+    return axis == 0 ? c->lo : const_i64(cg, 0);
+}
+
+static LLVMValueRef axis_end(Cg *cg, const Contract *c, int axis)
+{
+    return axis == 0 ? c->hi : dim_value(cg, c->attr->sizes[c->attr->out[axis]]);
+}
+
 /* All rows over one strip of columns: the largest tiles first, then ever smaller ones. */
 static void strip_emit(Cg *cg, Contract *c, LLVMValueRef mask)
 {
     LLVMBuilderRef b = cg->builder;
-    int rank = c->attr->nout;
     set_columns(cg, c, mask);
-    if (rank < 2) {
+    if (c->row_axis < 0) {
         c->rows = 1;
         tile_emit(cg, c);
         return;
     }
-    LLVMValueRef from = rank == 2 ? c->lo : const_i64(cg, 0);
-    LLVMValueRef to = rank == 2 ? c->hi : dim_value(cg, c->attr->sizes[c->attr->out[rank - 2]]);
+    LLVMValueRef from = axis_start(cg, c, c->row_axis), to = axis_end(cg, c, c->row_axis);
     for (c->rows = c->max_rows; c->rows > 0; c->rows = c->rows > 3 ? 2 : c->rows - 1) {
         LLVMValueRef count = LLVMBuildNSWSub(b, to, from, "");
         LLVMValueRef left = LLVMBuildURem(b, count, const_i64(cg, c->rows), "");
@@ -258,60 +269,110 @@ static void strip_rest(Cg *cg, Contract *c, int64_t from, int64_t count)
     strip_emit(cg, c, mask);
 }
 
-/* All columns for one index of the axes before the last two. */
+typedef struct Rest { Contract *c; LLVMValueRef from, to; } Rest;
+
+static void rest_masked(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
+{
+    Rest *r = context;
+    (void)none;
+    loop_tail(cg, r->from, r->to, carry, strip_single, r->c);
+}
+
+static void rest_single(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
+{
+    Rest *r = context;
+    int lanes = cg->kernel->lanes;
+    (void)none;
+    cg->kernel->lanes = 1;
+    loop_each(cg, r->from, r->to, 1, carry, strip_full, r->c);
+    cg->kernel->lanes = lanes;
+}
+
+/* Less than a vector of gathered columns: one or two are faster alone, as a batch of one is. */
+static void columns_rest(Cg *cg, Contract *c, LLVMValueRef from, LLVMValueRef to)
+{
+    LLVMBuilderRef b = cg->builder;
+    Rest rest = {c, from, to};
+    LLVMValueRef many = LLVMBuildICmp(b, LLVMIntSGT, LLVMBuildNSWSub(b, to, from, ""), const_i64(cg, 2), "");
+    c->strip = 1;
+    loop_when(cg, many, NULL, rest_masked, &rest);
+    loop_when(cg, LLVMBuildNot(b, many, ""), NULL, rest_single, &rest);
+}
+
+/* All columns for one index of the axes before rows and columns. */
 static void columns_emit(Cg *cg, void *context)
 {
     Contract *c = context;
     LLVMBuilderRef b = cg->builder;
-    int rank = c->attr->nout;
     int64_t wide = (int64_t)c->max_vectors * cg->kernel->lanes, known;
-    if (rank == 0) {
+    if (c->col_axis < 0) {
         c->first_col = const_i64(cg, 0);
         c->strip = 1;
         strip_emit(cg, c, NULL);
         return;
     }
-    LLVMValueRef from = rank == 1 ? c->lo : const_i64(cg, 0);
-    LLVMValueRef to = rank == 1 ? c->hi : dim_value(cg, c->attr->sizes[c->attr->out[rank - 1]]);
+    LLVMValueRef from = axis_start(cg, c, c->col_axis), to = axis_end(cg, c, c->col_axis);
     LLVMValueRef count = LLVMBuildNSWSub(b, to, from, "");
     LLVMValueRef whole = LLVMBuildNSWSub(b, to, LLVMBuildURem(b, count, const_i64(cg, wide), ""), "");
     c->strip = c->max_vectors;
     loop_each(cg, from, whole, wide, NULL, strip_full, c);
-    if (!const_value(count, &known))
+    if (!const_value(count, &known) && c->col_axis < c->attr->nout - 1)
+        columns_rest(cg, c, whole, to);
+    else if (!const_value(count, &known))
         loop_lanes(cg, whole, to, NULL, strip_single, c);
     else if (known % wide)
         strip_rest(cg, c, known - known % wide, known % wide);
 }
 
 /* ---- the shape of the tile ---- */
-static void choose_tile(Cg *cg, Contract *c)
-{
-    int sums = cg->target->registers > 16 ? 24 : 12, rank = c->attr->nout;
-    int64_t width = 0, height = 0;
-    c->max_vectors = cg->target->registers > 16 ? 4 : 2;
-    if (rank > 0 && dim_known(c->attr->sizes[c->attr->out[rank - 1]], &width)) {
-        int64_t vectors = (width + cg->kernel->lanes - 1) / cg->kernel->lanes;
-        c->max_vectors = vectors < c->max_vectors ? (int)vectors : c->max_vectors;
-    }
-    if (rank == 0)
-        c->max_vectors = 1;
-    while (c->max_vectors > 1 && c->max_vectors * c->chains * 2 > sums)
-        c->max_vectors--;
-    c->max_rows = sums / (c->max_vectors * c->chains);
-    if (rank > 1 && dim_known(c->attr->sizes[c->attr->out[rank - 2]], &height) && height < c->max_rows)
-        c->max_rows = (int)height;
-    if (c->max_rows > MAX_ROWS)
-        c->max_rows = MAX_ROWS;
-    if (c->max_rows < 1 || rank < 2)
-        c->max_rows = 1;
-}
-
 static bool label_in(const int *labels, int n, int label)
 {
     for (int i = 0; i < n; i++)
         if (labels[i] == label)
             return true;
     return false;
+}
+
+/* Along the last axis operands lie in memory as vectors. Where it has size 1, what follows the sum is worth more as
+   vectors along the axis before it, if the sum is short: its operands are then gathered. */
+int contract_column(const Node *n)
+{
+    enum { SHORT_SUM = 32 };
+    const ContractAttr *c = n->attr.contract;
+    int64_t width, depth = 1, size;
+    int last = c->nout - 1;
+    if (last < 1 || !dim_known(c->sizes[c->out[last]], &width) || width != 1)
+        return last;
+    for (int i = 0; i < c->nlabels; i++) {
+        if (label_in(c->out, c->nout, i))
+            continue;
+        if (!dim_known(c->sizes[i], &size))
+            return last;
+        depth *= size;
+    }
+    return depth <= SHORT_SUM ? last - 1 : last;
+}
+
+static int at_most(int n, int64_t limit)
+{
+    return n < limit ? n : (int)limit;
+}
+
+static void choose_tile(Cg *cg, Contract *c)
+{
+    int sums = cg->target->registers > 16 ? 24 : 12;
+    int64_t width = 1, height;
+    bool last = c->col_axis == c->attr->nout - 1;
+    c->max_vectors = !last || c->col_axis < 0 ? 1 : cg->target->registers > 16 ? 4 : 2;
+    if (c->col_axis >= 0 && dim_known(c->attr->sizes[c->attr->out[c->col_axis]], &width))
+        c->max_vectors = at_most(c->max_vectors, (width + cg->kernel->lanes - 1) / cg->kernel->lanes);
+    while (c->max_vectors > 1 && c->max_vectors * c->chains * 2 > sums)
+        c->max_vectors--;
+    c->max_rows = at_most(sums / (c->max_vectors * c->chains), MAX_ROWS);
+    if (c->row_axis >= 0 && dim_known(c->attr->sizes[c->attr->out[c->row_axis]], &height))
+        c->max_rows = at_most(c->max_rows, height);
+    if (c->max_rows < 1 || c->row_axis < 0)
+        c->max_rows = 1;
 }
 
 static void find_summed(Cg *cg, Contract *c)
@@ -338,7 +399,8 @@ void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi)
     c.block = order.block;
     find_summed(cg, &c);
     c.depth = dim_value(cg, c.depth_dim);
+    c.col_axis = contract_column(n);
+    c.row_axis = c.col_axis - 1 >= 0 ? c.col_axis - 1 : -1;
     choose_tile(cg, &c);
-    int outer = c.attr->nout > 2 ? c.attr->nout - 2 : 0;
-    loop_prefix(cg, lo, hi, outer, &c.ix, columns_emit, &c);
+    loop_prefix(cg, lo, hi, c.row_axis > 0 ? c.row_axis : 0, &c.ix, columns_emit, &c);
 }
