@@ -134,13 +134,6 @@ bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t
 
 /* ---- reductions ---- */
 
-static const OptionVal *option_in(const OptionVals *options, const char *name)
-{
-    for (int i = 0; i < options->n; i++)
-        if (str_equal(options->at[i].name, name)) return &options->at[i];
-    return NULL;
-}
-
 /* The result, repeated along the axes that went. */
 static Val fill_along(Frame *f, const Value *x, Value *y, uint32_t axes, Span at)
 {

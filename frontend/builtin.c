@@ -31,7 +31,7 @@ static Val builtin_one_hot(Call *c)
     if (!t.range || t.rank == MAX_RANK) return val_tensor(build(f, c->at, OP_ONE_HOT, &x, 1, NULL, NULL));
     Axis axes[MAX_RANK];
     for (int i = 0; i < t.rank; i++) axes[i] = t.axes[i];
-    axes[t.rank] = (Axis){t.range, NULL, origin_at(f->e, c->at, "one_hot")};
+    axes[t.rank] = (Axis){t.range, NULL, NULL};
     Type to = type_make(f->e->arena, f->real ? f->real : f->real_default, t.rank + 1, axes);
     return val_tensor(build(f, c->at, OP_ONE_HOT, &x, 1, NULL, &to));
 }
@@ -46,13 +46,6 @@ static bool check_want(Call *c)
     diag_primary(d, "of which type?");
     diag_help(d, "write it: `noise: f32[...] = %s`", name);
     return false;
-}
-
-static const OptionVal *option_in(const OptionVals *options, const char *name)
-{
-    for (int i = 0; i < options->n; i++)
-        if (str_equal(options->at[i].name, name)) return &options->at[i];
-    return NULL;
 }
 
 static Value *number_option(Call *c, const char *name, int64_t otherwise)

@@ -73,7 +73,7 @@ const char *val_text(Elab *e, Val v); /* what messages call it: a type, a number
 
 /* ---- functions: what stands in function position ---- */
 typedef enum FunctionKind { FN_DEFINED, FN_BUILTIN, FN_DTYPE, FN_CHAIN, FN_PATTERN } FunctionKind;
-typedef struct OptionVal { const char *name; Val val; Span span, name_span; } OptionVal;
+typedef struct OptionVal { const char *name; Val val; Span span, name_span; const Origin *origin; } OptionVal;
 typedef VEC(OptionVal) OptionVals;
 typedef struct Builtin Builtin;
 struct Function {
@@ -102,6 +102,7 @@ typedef struct Binding {
     const Expr *value;      /* of an option's default */
     const Option *option;
     Span written;           /* of an option: where this application gives it */
+    const Origin *origin;   /* of an option: where its number was written */
     bool is_layer;          /* a `layer name =` */
     Frame *frame;
 } Binding;
@@ -180,6 +181,7 @@ struct Elab {
     uint64_t fixed;     /* those known to be */
     int train;          /* block under construction, or -1 */
     const Site *site;   /* the last one made */
+    bool warning;       /* names that nothing reads are told, not only marked */
     int nabstract;      /* symbols made for checking */
     Diags dropped;      /* repetitions of a message go here */
 };
@@ -194,7 +196,7 @@ const char *signature_text(Elab *e, const Decl *d);
 const char *source_text(Elab *e, Span s); /* what stands there, in one line */
 const Site *site_at(Frame *f, Span at);
 Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
-Node *build_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
+Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
 
 /* ---- scope.c: names ---- */
 void definitions_read(Elab *e, Definitions *to, const File *file);
@@ -208,32 +210,46 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want);
 bool callable_known(const Frame *f, const char *name);
 /* What a name means in function position; NULL after a message. */
 Function *function_named(Frame *f, const Path *path, const Expr *at);
-Val binding_force(Binding *b);
 bool name_is_layer(const Frame *f, const char *name);
-Val hyper_default(Frame *f, Hyperparameter *h);
 const Symbol *symbol_named(const Frame *f, const char *name);
+
+const Definitions *definitions_of(const Frame *f);
+
+/* ---- binding.c ---- */
+Val binding_force(Binding *b);
+Val hyper_default(Frame *f, Hyperparameter *h);
+Val hyper_value(Frame *f, Hyperparameter *h);
 
 /* ---- type.c: written types ---- */
 const Dim *dim_of_expr(Frame *f, Expr *e);  /* NULL after a message */
 bool type_of_expr(Frame *f, const TypeExpr *t, Type *out); /* false after a message */
 bool dtype_of_name(Frame *f, const TypeExpr *t, DType *out);
-Origin *origin_at(Elab *e, Span span, const char *text);
+const Origin *origin_of_size(Frame *f, const Expr *size); /* where the number behind a written size stands */
 
 /* ---- solve.c: a signature against its inputs ---- */
-bool signature_solve(Frame *f, Val *in, Span at, const char *const *texts);
+bool signature_solve(Frame *f, Val *in, Span at);
 bool result_solve(Frame *f, const Type *want, Span at); /* a generator against the type it is given to */
+bool formulas_check(Frame *f, const Val *in, Span at); /* sizes that are formulas, when all names and options are known */
+
+/* ---- where.c ---- */
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts);
+
+/* ---- result.c: a value against its written type, which fills a number and gives roles ---- */
 Val result_check(Frame *f, const TypeExpr *t, Val v, Span at);
-const char *where_message(Frame *f, const Where *w);
 
 /* ---- call.c: applying functions ---- */
 Function *function_of_expr(Frame *f, Expr *e);   /* NULL after a message */
 Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts, const Type *want);
 Val call_expr(Frame *f, Expr *e, const Type *want);
 Val pipe_expr(Frame *f, Expr *e, const Type *want);
-bool options_read(Frame *f, const Args *args, int first_input, Function *fn);
 bool decl_reduces(Elab *e, const Decl *d);
-const OptionVal *option_given(const Function *fn, const char *name);
+
+/* ---- option.c ---- */
+/* Options by name; with no places for inputs one without a name is the first option, else such go to the inputs. */
+bool options_read(Frame *f, const Args *args, int inputs, Function *fn);
+bool options_bind(Frame *in, Frame *caller, const Function *fn, Span at); /* as names of the body */
+bool options_implicit(Frame *in, Frame *caller, const Function *fn);      /* training, real */
+const OptionVal *option_in(const OptionVals *options, const char *name);  /* NULL where it is not given */
 
 /* ---- expr.c: expressions ---- */
 Val elaborate(Frame *f, Expr *e, const Type *want);
@@ -296,5 +312,6 @@ void optimizer_apply(Frame *f, const Function *optimizer, Value *loss, Span at);
 void equation_apply(Frame *f, const Item *it);
 
 /* ---- unused.c: marks items that nothing reads, and warns ---- */
+void unused_mark(Elab *e);
 void unused_warn(Elab *e);
 #endif

@@ -252,6 +252,11 @@ static bool all_of(const Val *in, int n, ValKind kind)
     return true;
 }
 
+static bool takes_truth(OpCode op)
+{
+    return op == OP_AND || op == OP_OR || op == OP_NOT || op == OP_EQ || op == OP_NE || op == OP_SELECT;
+}
+
 Val apply_operator(Frame *f, OpCode op, Val *in, int n, Span at)
 {
     bool trees = false;
@@ -266,7 +271,7 @@ Val apply_operator(Frame *f, OpCode op, Val *in, int n, Span at)
     if (all_of(in, n, VAL_BOOL)) return operate_truths(f, op, in, n, at);
     if (all_of(in, n, VAL_TEXT)) return compare_texts(f, op, in, at);
     for (int i = 0; i < n; i++) {
-        if (in[i].kind == VAL_TENSOR || in[i].kind == VAL_NUMBER || in[i].kind == VAL_BOOL) continue;
+        if (in[i].kind == VAL_TENSOR || in[i].kind == VAL_NUMBER || (in[i].kind == VAL_BOOL && takes_truth(op))) continue;
         Diag *d = fault(f, at, "E0412", "`%s` works on tensors and numbers, but this is %s", op_info(op)->text,
                         val_text(f->e, in[i]));
         diag_primary(d, "%s", val_text(f->e, in[i]));
@@ -304,7 +309,7 @@ static Val vector_expr(Frame *f, Expr *e, const Type *want)
     }
     DType dtype = want ? want->dtype : f->real ? f->real : f->real_default;
     const Dim *n = dim_const(el->dims, e->list.n);
-    Axis axis = {n, want && want->rank == 1 ? want->axes[0].role : NULL, origin_at(el, e->span, "")};
+    Axis axis = {n, want && want->rank == 1 ? want->axes[0].role : NULL, origin_of_size(f, e)};
     if (want && want->rank == 1 && dim_known(want->axes[0].dim, &(int64_t){0})) {
         int64_t size;
         dim_known(want->axes[0].dim, &size);

@@ -64,7 +64,7 @@ static void drop_repetitions(Elab *e, int from)
     all->list.n = kept;
 }
 
-Node *build_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
+Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
 {
     Elab *e = f->e;
     int before = e->cx->diags->list.n;
@@ -75,7 +75,7 @@ Node *build_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const At
 
 Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
 {
-    return &build_node(f, at, op, in, n, attr, type)->out[0];
+    return &elab_node(f, at, op, in, n, attr, type)->out[0];
 }
 
 Val missing(const Frame *f, Span at, const char *what)

@@ -204,8 +204,9 @@ static Program *elaborate_file(Cx *cx, const File *file, const FrontendOptions *
     e->options = options;
     e->file = file;
     e->dropped.arena = cx->arena;
-    unused_warn(e);
+    unused_mark(e);
     Program *p = build_settled(e);
+    unused_warn(e);
     return cx->diags->errors ? NULL : p;
 }
 

@@ -5,7 +5,7 @@
 
 enum { MAX_ATOMS = 2 * MAX_RANK };
 
-typedef struct Name { const char *text; const Dim *size; Span span; const char *role; int used; } Name;
+typedef struct Name { const char *text; const Dim *size; Span span; const char *role; int used; bool number; } Name;
 typedef struct Side { int n; Group groups[MAX_RANK]; } Side;
 typedef struct Pattern {
     Frame *f;
@@ -72,7 +72,9 @@ static int left_atom(Pattern *p, Expr *e, const Dim *found)
     }
     const Dim *size = written_size(p, e);
     if (!size && e->kind != EX_REF) p->failed = true;
-    return atom_new(p, name, size ? size : found, e->span);
+    int atom = atom_new(p, name, size ? size : found, e->span);
+    p->atoms[atom].number = e->kind == EX_NUMBER;
+    return atom;
 }
 
 static void left_group(Pattern *p, Expr *e, const Axis *axis, Group *g)
@@ -168,6 +170,17 @@ static void read_left(Pattern *p, const PatternList *list, const Value *x, Side 
 
 /* ---- right ---- */
 
+/* A number on the right is the axis of that number on the left, if one waits there. */
+static int atom_counted(const Pattern *p, const Expr *e)
+{
+    int64_t n, have;
+    Number written = e->kind == EX_NUMBER ? number_parse(e->text) : number_real(0);
+    if (!number_is_whole(&written, &n) || n == 1) return -1;
+    for (int i = 0; i < p->natoms; i++)
+        if (p->atoms[i].number && !p->atoms[i].used && dim_is_const(p->atoms[i].size, &have) && have == n) return i;
+    return -1;
+}
+
 static void right_part(Pattern *p, Expr *e, Group *g)
 {
     if (e->kind == EX_PACK) {
@@ -177,7 +190,7 @@ static void right_part(Pattern *p, Expr *e, Group *g)
         }
         return;
     }
-    int atom = e->kind == EX_REF ? atom_named(p, e->text) : -1;
+    int atom = e->kind == EX_REF ? atom_named(p, e->text) : atom_counted(p, e);
     if (atom < 0) {
         const Dim *size = written_size(p, e);
         if (!size && !p->failed) {

@@ -5,7 +5,7 @@
 
 /* ---- definitions ---- */
 
-static const Definitions *definitions_of(const Frame *f) { return f->builtin ? &f->e->std : &f->e->own; }
+const Definitions *definitions_of(const Frame *f) { return f->builtin ? &f->e->std : &f->e->own; }
 
 static void defined_twice(Elab *e, const Decl *d, const char *name, Span at, Span first)
 {
@@ -136,150 +136,6 @@ DimBinding *frame_dim(const Frame *f, const char *name)
 
 const Symbol *symbol_named(const Frame *f, const char *name) { return map_get(definitions_of(f)->symbols, name); }
 
-/* ---- cycles ---- */
-
-static Val cycle(Binding *b)
-{
-    Elab *e = b->frame->e;
-    int first = e->active.n - 1;
-    while (first > 0 && e->active.at[first] != b) first--;
-    Text path = {.arena = e->arena};
-    for (int i = first; i < e->active.n; i++) text_add(&path, "`%s` needs ", e->active.at[i]->name);
-    Diag *d = fault(b->frame, b->span, "E0214", "`%s` is defined by itself", b->name);
-    diag_primary(d, e->active.n - first == 1 ? "`%s` needs `%s`" : "the way round begins and ends here", b->name, b->name);
-    for (int i = first + 1; i < e->active.n; i++) {
-        const char *next = i + 1 < e->active.n ? e->active.at[i + 1]->name : b->name;
-        diag_label(d, e->active.at[i]->span, "`%s` needs `%s`", e->active.at[i]->name, next);
-    }
-    diag_note(d, "the way round: %s`%s`", text_done(&path), b->name);
-    for (int i = first; i < e->active.n; i++) {
-        const Item *it = e->active.at[i]->item;
-        if (it && it->value && it->value->kind == EX_BINARY && it->value->op == OP_SUB &&
-            source_line(it->span.source, it->value->op_span.lo) != source_line(it->span.source, it->value->a->span.lo))
-            diag_help(d, "a line that begins with `-` goes on with the line above; end that one with `;`");
-    }
-    diag_help(d, "a value of the step before is a `state`: `state %s: ... = 0`, with `%s' = ...`", b->name, b->name);
-    return poison;
-}
-
-/* ---- values of bindings ---- */
-
-static const char *top_name(const Binding *b)
-{
-    const Frame *f = b->frame;
-    bool top = f->decl && (f->decl->kind == DECL_MODEL || f->decl->kind == DECL_TRAIN) && !f->applied;
-    return top ? b->name : NULL;
-}
-
-static Val typed_value(Frame *f, const Target *t, Val v, Span at)
-{
-    if (!t->type || v.kind == VAL_POISON) return v;
-    return result_check(f, t->type, v, at);
-}
-
-static Val part_of(Binding *b, const Item *it, Val v, int part)
-{
-    const Target *t = &it->targets.at[part];
-    if (it->targets.n > 1) {
-        if (v.kind == VAL_POISON) return v;
-        v = v.parts[part];
-    }
-    v = typed_value(b->frame, t, v, it->value->span);
-    const char *name = top_name(b);
-    if (name && v.kind == VAL_TENSOR && !v.tensor->name) v.tensor->name = name;
-    return v;
-}
-
-static Val item_value(Binding *b, const Item *it)
-{
-    Frame *f = b->frame;
-    Type want;
-    const Type *wanted = NULL;
-    if (it->targets.n == 1 && it->targets.at[0].type && type_of_expr(f, it->targets.at[0].type, &want)) wanted = &want;
-    Val v = elaborate(f, it->value, wanted);
-    if (it->targets.n == 1 || v.kind == VAL_POISON) return v;
-    if (v.kind == VAL_TUPLE && v.n == it->targets.n) return v;
-    Diag *d = fault(f, it->span, "E0404", "%d names take %s apart", it->targets.n,
-                    v.kind == VAL_TUPLE ? str_format(f->e->arena, "%d values", v.n) : "one value");
-    diag_primary(d, "the right side is %s", val_text(f->e, v));
-    return poison;
-}
-
-/* Every name of one item is settled at once. */
-static void force_item(Binding *b)
-{
-    const Item *it = b->item;
-    Val v = item_value(b, it);
-    for (int i = 0; i < it->targets.n; i++) {
-        const Ref *ref = &it->targets.at[i].ref;
-        if (str_equal(ref->path.text, "_")) continue;
-        const char *key = ref->prime ? str_format(b->frame->e->arena, "%s'", ref->path.text) : ref->path.text;
-        Binding *t = map_get(b->frame->values, key);
-        if (!t || t->item != it) continue;
-        t->val = part_of(t, it, v, i);
-        t->state = BINDING_READY;
-    }
-}
-
-Val binding_force(Binding *b)
-{
-    Elab *e = b->frame->e;
-    if (b->state == BINDING_READY) return b->val;
-    if (b->state == BINDING_ACTIVE) return cycle(b);
-    b->state = BINDING_ACTIVE;
-    vec_push(e->arena, &e->active, b);
-    if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE)) b->val = param_value(b->frame, b->item);
-    else if (b->item && b->item->kind == ITEM_BIND) force_item(b);
-    else if (b->is_layer) {
-        Function *fn = function_of_expr(b->frame, (Expr *)b->value);
-        b->val = fn ? (Val){.kind = VAL_FUNCTION, .fn = fn} : poison;
-    } else if (b->option && b->option->kind && str_equal(b->option->kind->name, "axis")) {
-        b->val = axes_of_expr(b->frame, (Expr *)b->value);
-    } else if (b->option && b->option->is_fn) {
-        Function *fn = function_of_expr(b->frame, (Expr *)b->value);
-        b->val = fn ? (Val){.kind = VAL_FUNCTION, .fn = fn} : poison;
-    } else {
-        b->val = elaborate(b->frame, (Expr *)b->value, NULL);
-    }
-    b->state = BINDING_READY;
-    e->active.n--;
-    return b->val;
-}
-
-/* ---- hyperparameters ---- */
-
-/* The value that the text, or -D, gives it. */
-Val hyper_default(Frame *f, Hyperparameter *h)
-{
-    if (h->state == BINDING_ACTIVE) {
-        Diag *d = fault(f, h->decl->path.span, "E0214", "`%s` is defined by itself", h->decl->path.text);
-        diag_primary(d, "the way round begins here");
-        h->val = poison;
-    } else if (h->state == BINDING_WAITING) {
-        h->state = BINDING_ACTIVE;
-        h->val = elaborate(f->e->root, h->decl->value, NULL);
-    }
-    h->state = BINDING_READY;
-    return h->val;
-}
-
-/* In train blocks a field of the settings; what a model needs is settled when compiling. */
-static Val hyper_value(Frame *f, Hyperparameter *h)
-{
-    Elab *e = f->e;
-    bool open = h->index >= 0 && !h->structural;
-    bool training = e->graph->kind == GRAPH_STEP || e->graph->kind == GRAPH_EVAL;
-    Val v = hyper_default(f, h);
-    if (!training || e->checking) {
-        if (open) e->again |= (uint64_t)1 << h->place;
-        else if (!e->checking) h->structural = true;
-        return v;
-    }
-    if (!open || v.kind != VAL_NUMBER) return v;
-    Value *run = build(f, h->decl->path.span, OP_HYPER, NULL, 0, &(Attr){.index = h->index}, &(Type){.dtype = DT_F64});
-    return val_number((Number){.kind = NUM_RUN, .run = run, .hypers = (uint64_t)1 << h->place});
-}
-
 /* ---- looking up a value ---- */
 
 static Val clock_value(Frame *f, ClockKind kind, Span at)
@@ -387,12 +243,26 @@ static void suggest(Diag *d, const char *name, const Names *among)
     if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
+static bool is_generator(const Frame *f, const char *name)
+{
+    const Decl *d = map_get(definitions_of(f)->callables, name);
+    if (!d) d = map_get(f->e->std.callables, name);
+    const Builtin *b = d ? NULL : builtin_named(name);
+    return d ? d->kind == DECL_FN && !d->inputs.n : b && !b->high;
+}
+
 static Val unknown_value(Frame *f, const Ref *ref)
 {
     const char *name = ref->path.parts.at[0];
     Names among = {0};
     add_values(f, &among);
     Diag *d;
+    if (is_generator(f, name)) {
+        d = fault(f, ref->span, "E0412", "`%s` makes a tensor of the type it is given to, and none is written", name);
+        diag_primary(d, "of which type?");
+        diag_help(d, "write it: `name: f32[...] = %s`", name);
+        return poison;
+    }
     if (callable_known(f, name)) {
         d = fault(f, ref->span, "E0413", "`%s` is a function, and a value is needed here", name);
         diag_primary(d, "apply it: `%s(...)`", name);
@@ -518,6 +388,15 @@ Function *function_named(Frame *f, const Path *path, const Expr *at)
 
 /* ---- references ---- */
 
+static Val tree_of_ref(Frame *f, const Ref *ref, const char *path)
+{
+    Val v = tree_named(f, path);
+    if (v.kind != VAL_TREE || v.tree->leaves.n) return v;
+    Diag *d = fault(f, ref->span, "E0401", "`%s` has no parameters here", ref->path.text);
+    diag_primary(d, "a layer has them once it is applied");
+    return poison;
+}
+
 Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
 {
     Val v;
@@ -532,7 +411,7 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         return poison;
     }
     const char *path = path_resolve(f, ref);
-    if (path) return tree_named(f, path);
+    if (path) return tree_of_ref(f, ref, path);
     if (ref->path.parts.n == 1 && want && callable_known(f, name)) {
         Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
         Function *fn = function_named(f, &ref->path, &at);

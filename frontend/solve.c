@@ -23,11 +23,11 @@ static bool is_objective(const Frame *f)
     return f->decl->kind == DECL_FN && f->decl->inputs.n == 2 && r && r->name && !r->shaped;
 }
 
-static const Dim *axis_alone(const Match *m, const AxisExpr *a, const char **name)
+/* The name to be found that stands alone as a size, or NULL. */
+static const char *axis_alone(const Match *m, const AxisExpr *a)
 {
-    if (a->size->kind != EX_REF || a->size->ref.prime || !frame_dim(m->f, a->size->text)) return NULL;
-    *name = a->size->text;
-    return frame_dim(m->f, a->size->text)->dim;
+    bool alone = a->size->kind == EX_REF && !a->size->ref.prime && frame_dim(m->f, a->size->text);
+    return alone ? a->size->text : NULL;
 }
 
 /* The axis of a type that stands at a place of its written form; -1 for `...`. */
@@ -235,6 +235,14 @@ static bool match_name(const Match *m, const char *name, int axis)
     return dim_equal(b->dim, x->dim) == PROVED || size_mismatch(m, name, b, axis);
 }
 
+/* An index tells its range in its type, where that is written as an input's. */
+static void label_input(Elab *e, Diag *d, Val v)
+{
+    if (v.kind != VAL_TENSOR || v.tensor->def->op != OP_INPUT) return;
+    const GraphInput *in = &v.tensor->def->parent->graph->inputs.at[v.tensor->def->attr.index];
+    diag_label(d, in->span, "`%s` is %s", in->name, type_text(e->arena, v.tensor->type));
+}
+
 static bool match_range(const Match *m)
 {
     const Expr *r = m->type->range;
@@ -252,6 +260,7 @@ static bool match_range(const Match *m)
                     b->from, size, m->name, range);
     diag_primary(d, "`%s` would be both %s and %s", b->name, size, range);
     label_origin(d, b->origin, "`%s` = %s from `%s`", b->name, size, b->from);
+    label_input(e, d, m->in ? m->in[m->input] : poison);
     note_signature(d, m->f, m->in);
     return false;
 }
@@ -290,8 +299,7 @@ static bool match_axes(const Match *m)
         }
         const Axis *x = &m->have.axes[k];
         if (a->role && x->role && !str_equal(a->role, x->role)) return role_mismatch(m, a, k);
-        const char *name = NULL;
-        axis_alone(m, a, &name);
+        const char *name = axis_alone(m, a);
         if (name && !match_name(m, name, k)) return false;
     }
     return true;
@@ -302,11 +310,8 @@ static bool match_formulas(const Match *m)
 {
     for (int i = 0; i < m->type->axes.n; i++) {
         const AxisExpr *a = &m->type->axes.at[i];
-        const char *name = NULL;
         int k = axis_place(m->type, m->have.rank, i);
-        if (k < 0) continue;
-        axis_alone(m, a, &name);
-        if (name) continue;
+        if (k < 0 || axis_alone(m, a)) continue;
         const Dim *want = dim_of_expr(m->f, a->size);
         if (!want) return false;
         const Axis *x = &m->have.axes[k];
@@ -442,9 +447,8 @@ static bool pointwise_dtypes(Frame *f, const Val *in, Span at)
     return true;
 }
 
-bool signature_solve(Frame *f, Val *in, Span at, const char *const *texts)
+bool signature_solve(Frame *f, Val *in, Span at)
 {
-    (void)texts;
     const Decl *d = f->decl;
     names_begin(f);
     find_form(f, in);
@@ -474,7 +478,7 @@ bool signature_solve(Frame *f, Val *in, Span at, const char *const *texts)
 }
 
 /* Formulas in the inputs' types may use options, so they come after those. */
-static bool formulas_check(Frame *f, const Val *in, Span at)
+bool formulas_check(Frame *f, const Val *in, Span at)
 {
     const Decl *d = f->decl;
     for (int i = 0; i < d->inputs.n && !f->pointwise && !f->numeric; i++) {
@@ -492,201 +496,4 @@ bool result_solve(Frame *f, const Type *want, Span at)
     if (!t || !t->name) return true;
     Match m = {f, t, *want, "the type it is given to", -1, NULL, at};
     return match_dtype(&m) && match_axes(&m) && names_found(f, at);
-}
-
-/* ---- conditions ---- */
-
-/* A text with its {formulas} worked out. */
-const char *where_message(Frame *f, const Where *w)
-{
-    Elab *e = f->e;
-    Text to = {.arena = e->arena};
-    for (const char *s = w->message; *s;) {
-        const char *end = *s == '{' ? strchr(s, '}') : NULL;
-        if (!end) {
-            text_add_n(&to, s++, 1);
-            continue;
-        }
-        const char *formula = str_format(e->arena, "hyper formula = %.*s\n", (int)(end - s - 1), s + 1);
-        Source *source = source_new(e->arena, w->span.source->name, formula, strlen(formula));
-        Cx quiet = {e->arena, &e->dropped};
-        File *file = file_parse(&quiet, source);
-        bool good = !file->broken && file->decls.n == 1 && file->decls.at[0]->value;
-        Val v = good ? elaborate(f, file->decls.at[0]->value, NULL) : poison;
-        if (v.kind == VAL_NUMBER) text_add(&to, "%s", plain_text(e, v.num));
-        else text_add(&to, "%.*s", (int)(end - s + 1), s);
-        s = end + 1;
-    }
-    return text_done(&to);
-}
-
-static Verdict verdict_not(Verdict v) { return v == PROVED ? REFUTED : v == REFUTED ? PROVED : UNDECIDED; }
-
-/* Whether a condition holds; a broken one was reported and counts as holding. */
-static Verdict verdict_of(Frame *f, Expr *c)
-{
-    if (c->kind == EX_UNARY && c->op == OP_NOT) return verdict_not(verdict_of(f, c->a));
-    if (c->kind == EX_BINARY && (c->op == OP_AND || c->op == OP_OR)) {
-        Verdict a = verdict_of(f, c->a), b = verdict_of(f, c->b), decides = c->op == OP_AND ? REFUTED : PROVED;
-        if (a == decides || b == decides) return decides;
-        return a == UNDECIDED || b == UNDECIDED ? UNDECIDED : a;
-    }
-    if (c->kind == EX_BINARY && op_info(c->op)->flags & OPF_COMPARES) {
-        Val a = elaborate(f, c->a, NULL), b = elaborate(f, c->b, NULL);
-        if (a.kind == VAL_NUMBER && b.kind == VAL_NUMBER) {
-            if (a.num.kind == NUM_RUN || b.num.kind == NUM_RUN) {
-                f->e->again |= a.num.hypers | b.num.hypers;
-                return PROVED; /* step and epoch cannot be judged before they run */
-            }
-            return number_compare(f->e, c->op, a.num, b.num);
-        }
-        if (a.kind == VAL_POISON || b.kind == VAL_POISON) return PROVED;
-    }
-    bool holds = true;
-    Val v = elaborate(f, c, NULL);
-    return condition_of(f, v, c->span, &holds) && !holds ? REFUTED : PROVED;
-}
-
-typedef struct Labels { Frame *f; Diag *d; Names seen; } Labels;
-
-static void label_name(Expr *e, void *context)
-{
-    Labels *l = context;
-    if (e->kind != EX_REF) return;
-    for (int i = 0; i < l->seen.n; i++)
-        if (str_equal(l->seen.at[i], e->text)) return;
-    vec_push(l->f->e->arena, &l->seen, e->text);
-    const DimBinding *dim = frame_dim(l->f, e->text);
-    if (dim && dim->dim) {
-        label_origin(l->d, dim->origin, "`%s` = %s comes from here", e->text, dim_text(l->f->e->arena, dim->dim));
-        return;
-    }
-    const Binding *b = map_get(l->f->values, e->text);
-    if (b && b->option && b->written.source && b->val.kind == VAL_NUMBER)
-        diag_label(l->d, b->written, "`%s` = %s is written here", e->text, plain_text(l->f->e, b->val.num));
-}
-
-/* `option == dim` where the option could have been left out. */
-static void help_option(Diag *d, Frame *f, const Expr *c)
-{
-    if (c->kind != EX_BINARY || c->op != OP_EQ || c->a->kind != EX_REF || c->b->kind != EX_REF) return;
-    const Binding *b = map_get(f->values, c->a->text);
-    const DimBinding *dim = frame_dim(f, c->b->text);
-    if (!b || !b->option || !dim || !b->written.source || !b->option->value) return;
-    const Expr *value = b->option->value;
-    bool found = value->kind == EX_REF && str_equal(value->text, c->b->text);
-    diag_help(d, "write `%s = %s` (line %d)%s", c->a->text, dim_text(f->e->arena, dim->dim),
-              source_line(b->written.source, b->written.lo), found ? ", or leave it out: it is found from the input" : "");
-}
-
-static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const char *const *texts, Verdict v)
-{
-    Elab *e = f->e;
-    const char *condition = source_text(e, w->condition->span);
-    Diag *d = v == REFUTED ? fault(f, at, "E0208", "%s", where_message(f, w))
-                           : fault(f, at, "E0212", "nothing says whether `%s` holds for `%s`", condition, callee(f));
-    if (in && f->decl->inputs.n && in[0].kind == VAL_TENSOR)
-        diag_primary(d, "`%s` is applied to %s%s%s", callee(f), texts && texts[0] ? texts[0] : "",
-                     texts && texts[0] ? ": " : "", val_text(e, in[0]));
-    else diag_primary(d, "`%s` is applied here", callee(f));
-    Labels labels = {f, d, {0}};
-    expr_each(w->condition, label_name, &labels);
-    diag_note(d, "%s:%d demands `%s`", w->span.source->name, source_line(w->span.source, w->span.lo), condition);
-    help_option(d, f, w->condition);
-    if (v == UNDECIDED) diag_help(d, "state it where the dim is declared, or in this definition: `where %s : \"...\"`", condition);
-}
-
-bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts)
-{
-    if (!formulas_check(f, in, at)) return false;
-    for (int i = 0; i < f->decl->wheres.n; i++) {
-        const Where *w = &f->decl->wheres.at[i];
-        Verdict v = verdict_of(f, w->condition);
-        if (v == PROVED || (v == UNDECIDED && f->e->checking)) continue;
-        where_fault(f, w, in, at, texts, v);
-        return false;
-    }
-    return true;
-}
-
-/* ---- results and written types ---- */
-
-static Val type_fault(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
-{
-    Elab *e = f->e;
-    Type have = v.tensor->type;
-    bool dtype = have.dtype != want.dtype, open = have.rank == want.rank && !dtype;
-    for (int i = 0; open && i < want.rank; i++) open &= dim_equal(want.axes[i].dim, have.axes[i].dim) != REFUTED;
-    const char *code = dtype ? "E0301" : have.rank != want.rank ? "E0202" : open ? "E0212" : "E0215";
-    Diag *d = fault(f, at, code, "this is %s, but its type is written as %s", type_text(e->arena, have),
-                    type_text(e->arena, want));
-    diag_primary(d, "this is %s", type_text(e->arena, have));
-    diag_label(d, t->span, "%s is written here", type_text(e->arena, want));
-    for (int i = 0; i < have.rank && !dtype; i++)
-        if (i >= want.rank || dim_equal(want.axes[i].dim, have.axes[i].dim) != PROVED)
-            label_origin(d, have.axes[i].origin, "%s comes from here", dim_text(e->arena, have.axes[i].dim));
-    if (dtype) diag_help(d, "dtypes change only by name: `%s(...)`", dtype_name(want.dtype));
-    return poison;
-}
-
-static Val checked_tensor(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
-{
-    Type have = v.tensor->type;
-    if (f->pointwise && want.rank == 0) return have.dtype == want.dtype ? v : type_fault(f, t, want, v, at);
-    bool good = have.dtype == want.dtype && have.rank == want.rank, roles = false;
-    for (int i = 0; good && i < want.rank; i++) {
-        const Axis *p = &want.axes[i], *q = &have.axes[i];
-        good = dim_equal(p->dim, q->dim) == PROVED;
-        if (good && p->role && q->role && !str_equal(p->role, q->role)) {
-            Diag *d = fault(f, at, "E0206", "axis %d is `%s`, but its type calls it `%s`", i + 1, q->role, p->role);
-            diag_primary(d, "this is %s", type_text(f->e->arena, have));
-            diag_label(d, t->span, "%s is written here", type_text(f->e->arena, want));
-            label_origin(d, q->origin, "`%s` comes from here", q->role);
-            return poison;
-        }
-        roles |= p->role && !q->role;
-    }
-    if (good && want.range) good = have.range && dim_equal(want.range, have.range) == PROVED;
-    if (!good) return type_fault(f, t, want, v, at);
-    if (!roles) return v;
-    int place[MAX_RANK];
-    for (int i = 0; i < want.rank; i++) place[i] = i;
-    return val_tensor(move_repeat(f, v.tensor, &want, place, at));
-}
-
-static Val result_tuple(Frame *f, const TypeExpr *t, Val v, Span at)
-{
-    if (v.kind != VAL_TUPLE || v.n != t->fields.n) {
-        Diag *d = fault(f, at, "E0404", "%d results are declared, but this is %s", t->fields.n, val_text(f->e, v));
-        diag_primary(d, "%d results are needed", t->fields.n);
-        diag_label(d, t->span, "declared here");
-        return poison;
-    }
-    Val out = v;
-    out.parts = NEW_ARRAY(f->e->arena, Val, v.n);
-    out.names = NEW_ARRAY(f->e->arena, const char *, v.n);
-    for (int i = 0; i < v.n; i++) {
-        out.parts[i] = result_check(f, t->fields.at[i].type, v.parts[i], at);
-        out.names[i] = t->fields.at[i].name;
-    }
-    return out;
-}
-
-Val result_check(Frame *f, const TypeExpr *t, Val v, Span at)
-{
-    if (v.kind == VAL_POISON) return v;
-    if (!t->name) return result_tuple(f, t, v, at);
-    if (f->numeric && v.kind == VAL_NUMBER) return v;
-    if (str_equal(t->name, "real") && !f->real && v.kind == VAL_TENSOR && dtype_is_float(v.tensor->type.dtype))
-        f->real = v.tensor->type.dtype;
-    Type want;
-    if (!type_of_expr(f, t, &want)) return poison;
-    if (v.kind == VAL_NUMBER || v.kind == VAL_BOOL) {
-        Value *filled = fill_type(f, v, &want, at);
-        return filled ? val_tensor(filled) : poison;
-    }
-    if (v.kind == VAL_TENSOR) return checked_tensor(f, t, want, v, at);
-    Diag *d = fault(f, at, "E0412", "a tensor is needed here, but this is %s", val_text(f->e, v));
-    diag_primary(d, "%s is needed", type_text(f->e->arena, want));
-    return poison;
 }

@@ -117,6 +117,20 @@ static void read_word(Reader *r, Token t, bool crossed, uint32_t line_end)
     while (t.kind == T_OPEN_STRING && inside_parens(r)) r->open.n--; /* what it swallowed may have closed them */
 }
 
+enum { MAX_BRACKETS = 256 };
+
+/* Nothing of such a file is read: its end would come as a surprise at every level. */
+static TokenList too_deep(Reader *r, Token t)
+{
+    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "brackets are nested deeper than %d levels", MAX_BRACKETS);
+    diag_primary(d, "one level too many");
+    diag_help(d, "name parts of this, in bindings of their own");
+    TokenList nothing = {0};
+    uint32_t end = (uint32_t)r->source->size;
+    vec_push(r->cx->arena, &nothing, ((Token){0, end, end, 0}));
+    return nothing;
+}
+
 TokenList tokens_read(Cx *cx, const Source *s)
 {
     Reader r = {.cx = cx, .source = s};
@@ -131,6 +145,7 @@ TokenList tokens_read(Cx *cx, const Source *s)
             continue;
         }
         read_word(&r, t, crossed, line_end);
+        if (r.open.n > MAX_BRACKETS) return too_deep(&r, t);
         crossed = false;
     }
     return r.out;

@@ -1,11 +1,27 @@
 /* type.c: written types and the sizes in them. */
 #include "frontend/elab.h"
 
-Origin *origin_at(Elab *e, Span span, const char *text)
+static Origin *origin_new(Elab *e, Span span, const Origin *previous)
 {
     Origin *o = NEW(e->arena, Origin);
-    *o = (Origin){span, text, NULL};
+    *o = (Origin){span, source_text(e, span), previous};
     return o;
+}
+
+/* A name is followed to where its number was written: an option to its application, a hyper to its value. */
+const Origin *origin_of_size(Frame *f, const Expr *size)
+{
+    Elab *e = f->e;
+    const Binding *b = size->kind == EX_REF ? map_get(f->values, size->text) : NULL;
+    const DimBinding *d = size->kind == EX_REF ? frame_dim(f, size->text) : NULL;
+    const Hyperparameter *h = size->kind == EX_REF && !b && !d && !f->builtin ? map_get(e->own.hypers, size->text) : NULL;
+    if (b && b->option && b->origin) return b->origin;
+    if (d && d->origin) return d->origin;
+    if (h && h->decl->value) return origin_new(e, size->span, origin_new(e, h->decl->value->span, NULL));
+    const Site *s = f->applied;
+    Span at = size->span;
+    for (; at.source && at.source->builtin && s; s = s->applied) at = s->span; /* nobody can change std's text */
+    return origin_new(e, at, NULL);
 }
 
 /* ---- sizes ---- */
@@ -97,7 +113,7 @@ static bool add_axis(Frame *f, const AxisExpr *a, Axis *axes, int *rank)
     if (a->size->kind == EX_PACK) return add_pack(f, a, axes, rank);
     const Dim *dim = dim_of_expr(f, a->size);
     if (!dim) return false;
-    if (*rank < MAX_RANK) axes[*rank] = (Axis){dim, a->role, origin_at(f->e, a->size->span, source_text(f->e, a->size->span))};
+    if (*rank < MAX_RANK) axes[*rank] = (Axis){dim, a->role, origin_of_size(f, a->size)};
     ++*rank;
     return true;
 }

@@ -25,9 +25,10 @@ static void read_message(Reads *r, const char *s)
     }
 }
 
+/* Only a file without faults is told: a misspelt name would be told twice. */
 static void warn(Elab *e, Span at, const char *code, const char *what, const char *name)
 {
-    if (name[0] == '_') return;
+    if (name[0] == '_' || e->cx->diags->errors || !e->warning) return;
     Diag *d = diag_warning(e->cx->diags, code, at, "%s `%s` is never used", what, name);
     diag_primary(d, "nothing reads it");
     diag_help(d, "use it, take it away, or call it `_%s`", name);
@@ -84,8 +85,14 @@ static void check_file(Elab *e)
     }
 }
 
+void unused_mark(Elab *e)
+{
+    for (int i = 0; i < e->file->decls.n; i++) check_decl(e, e->file->decls.at[i]);
+}
+
 void unused_warn(Elab *e)
 {
+    e->warning = true;
     for (int i = 0; i < e->file->decls.n; i++) check_decl(e, e->file->decls.at[i]);
     if (!e->file->broken) check_file(e);
 }

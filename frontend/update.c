@@ -105,9 +105,8 @@ void check_objective(Frame *f, const Expr *e, Val loss)
     Diag *d;
     if (loss.kind != VAL_TENSOR || loss.tensor->type.rank || !dtype_is_float(loss.tensor->type.dtype)) {
         d = fault(f, e->span, "E0211", "a loss is one float, but this is %s", val_text(el, loss));
-        diag_primary(d, loss.kind == VAL_TENSOR && loss.tensor->type.rank ? "%d ax%s left" : "not a float",
-                     loss.kind == VAL_TENSOR ? loss.tensor->type.rank : 0,
-                     loss.kind == VAL_TENSOR && loss.tensor->type.rank == 1 ? "is is" : "es are");
+        int rank = loss.kind == VAL_TENSOR ? loss.tensor->type.rank : 0;
+        diag_primary(d, rank == 0 ? "not a float" : rank == 1 ? "%d axis is left" : "%d axes are left", rank);
         label_type(el, d, loss);
         diag_help(d, "reduce it to one number: `mean(...)` or `sum(...)`");
         return;
@@ -139,7 +138,7 @@ static Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at)
     int n = leaves->n + 1;
     Type *types = NEW_ARRAY(f->e->arena, Type, n);
     for (int i = 0; i < leaves->n; i++) types[i] = leaves->at[i].value->type;
-    return build_node(f, at, OP_GRAD, in, n, NULL, types);
+    return elab_node(f, at, OP_GRAD, in, n, NULL, types);
 }
 
 Val gradient_of(Frame *f, Val of, Val with, Span at)

@@ -96,7 +96,13 @@ bool infer_result_type(Infer *i, int index, Type t)
     return true;
 }
 
+/* Its name, else what stands in the text for it, where that is short. */
 const char *value_text(const Value *v)
 {
-    return v->name ? v->name : op_info(v->def->op)->text;
+    Span s = v->def->site ? v->def->site->span : NO_SPAN;
+    if (v->name) return v->name;
+    bool shown = s.source && !s.source->builtin && s.hi > s.lo && s.hi - s.lo <= 32 &&
+                 !memchr(s.source->text + s.lo, '\n', s.hi - s.lo);
+    if (!shown) return op_info(v->def->op)->text;
+    return str_copy_n(v->def->parent->graph->program->arena, s.source->text + s.lo, s.hi - s.lo);
 }

@@ -57,7 +57,8 @@ bool axes_match(const Axis *a, const Axis *b)
 
 const char *axes_code(const Axis *a, const Axis *b, const char *refuted)
 {
-    return dim_equal(a->dim, b->dim) == UNDECIDED ? "E0212" : refuted;
+    Verdict same = dim_equal(a->dim, b->dim);
+    return same == PROVED ? "E0206" : same == UNDECIDED ? "E0212" : refuted;
 }
 
 const Dim *dims_product(Dims *ds, const Dim *const *sizes, const int *at, int n)
