@@ -47,3 +47,11 @@ ScalarFn *op_scalar(OpCode op)
 {
     return scalars[op];
 }
+
+double op_value(OpCode op, DType last, DType result, const double *x)
+{
+    Num in[3] = {{0}};
+    for (int i = 0; i < infos[op].nin; i++) in[i].value = x[i];
+    Scalar s = {.in = last, .out = result, .fixed = true};
+    return scalars[op](in, &s).value;
+}
