@@ -2,7 +2,7 @@
    Reductions that do not need one another share a pass over the row. */
 #include "codegen/cg.h"
 
-enum { MAX_REDUCTIONS = 32 };
+enum { MAX_REDUCTIONS = 32, SHORT_ROW = 8 /* vectors */ };
 typedef struct Row {
     const Node *reductions[MAX_REDUCTIONS];
     int stage[MAX_REDUCTIONS];    /* the pass that computes it, from 1 */
@@ -253,7 +253,7 @@ static void row_emit(Cg *cg, void *context)
     Row *r = context;
     cg->kernel->given.n = 0;
     for (r->now = 1; r->now <= r->stages; r->now++) {
-        if (r->known && r->known <= r->chains) {
+        if (r->known && r->known <= r->chains && r->known <= SHORT_ROW * cg->kernel->lanes) {
             for (int i = 0; i < r->n; i++)
                 if (r->stage[i] == r->now)
                     reduce_straight(cg, r, r->reductions[i]);
