@@ -68,13 +68,25 @@ static bool read_settings(Training *t)
         && args_count(t->args, OPT_BATCH, 1, &t->batch);
 }
 
+/* What the data says of a symbol: the length of an axis that is just that; 1 where no input has one. */
+static int64_t symbol_size(const Training *t, const Dataset *d, int32_t symbol)
+{
+    for (int i = 0; i < d->n; i++)
+        for (uint32_t x = 0; x < t->entry->inputs[i].rank; x++)
+            if (t->entry->inputs[i].axes[x].symbol == symbol) return d->columns[i].shape[x];
+    return 1;
+}
+
 static void fill_source(Training *t, nnrt_source *s, const Dataset *d)
 {
     nnrt_source_init(s);
     const void **arrays = NEW_ARRAY(t->args->cx->arena, const void *, d->n);
+    int64_t *sizes = NEW_ARRAY(t->args->cx->arena, int64_t, t->entry->nsymbols + 1);
     for (int i = 0; i < d->n; i++) arrays[i] = d->columns[i].at;
+    for (uint32_t i = 0; i < t->entry->nsymbols; i++) sizes[i] = symbol_size(t, d, t->entry->symbols[i]);
     s->rows = d->rows;
     s->arrays = arrays;
+    s->sizes = sizes;
 }
 
 /* `split a/b` holds out the last of the samples in the order of (seed, epoch 0); with --no-shuffle of the file. */

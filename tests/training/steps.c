@@ -154,10 +154,10 @@ static void compiled_close(Compiled *c)
 
 static int64_t raw_bytes(const Array *a) { return a->size * dtype_bytes(a->type.dtype); }
 
-static void *read_tensor(Arena *a, nnrt_session *s, const char *path, int64_t bytes)
+static void *read_tensor(Arena *a, nnrt_session *s, const char *key, int64_t bytes)
 {
     void *raw = raw_new(a, bytes);
-    if (nnrt_read(s, path, raw, (size_t)bytes)) fatal("%s", nnrt_error(s));
+    if (nnrt_read(s, key, raw, (size_t)bytes)) fatal("%s", nnrt_error(s));
     return raw;
 }
 
@@ -166,7 +166,7 @@ static void get_tensors(Arena *a, const Program *p, nnrt_session *s, Array *out)
     for (int i = 0; i < p->tensors.n; i++) {
         const Tensor *t = &p->tensors.at[i];
         out[i] = array_new(a, t->type, NULL);
-        void *raw = read_tensor(a, s, t->path, raw_bytes(&out[i]));
+        void *raw = read_tensor(a, s, t->key, raw_bytes(&out[i]));
         for (int64_t k = 0; k < out[i].size; k++) out[i].at[k] = (Num){element_of(t->type.dtype, raw, k), 0, 0};
     }
 }
@@ -231,11 +231,11 @@ static void check_step(const Oracle *o, const Example *e, const Samples *data, n
     compare_loss(jit, g, step, b.n, want);
     for (int i = 0; i < g->results.n; i++) {
         if (g->results.at[i].kind != RESULT_NEXT) continue;
-        const char *path = o->p->tensors.at[g->results.at[i].index].path;
-        void *one = read_tensor(a, jit, path, raw_bytes(&want[i])), *other = read_tensor(a, library, path, raw_bytes(&want[i]));
-        compare(path, step, &want[i], one);
+        const char *key = o->p->tensors.at[g->results.at[i].index].key;
+        void *one = read_tensor(a, jit, key, raw_bytes(&want[i])), *other = read_tensor(a, library, key, raw_bytes(&want[i]));
+        compare(key, step, &want[i], one);
         if (!memcmp(one, other, (size_t)raw_bytes(&want[i]))) continue;
-        printf("FAILED %s, step %" PRId64 ": %s in process and from the library differ\n", e->name, step, path);
+        printf("FAILED %s, step %" PRId64 ": %s in process and from the library differ\n", e->name, step, key);
         exit(1);
     }
     arena_free(a);
@@ -268,7 +268,7 @@ static double largest_difference(Arena *a, const Program *p, nnrt_session *s, co
 {
     double worst = 0;
     for (int i = 0; i < p->tensors.n; i++) {
-        void *raw = read_tensor(a, s, p->tensors.at[i].path, raw_bytes(&tensors[i]));
+        void *raw = read_tensor(a, s, p->tensors.at[i].key, raw_bytes(&tensors[i]));
         for (int64_t k = 0; k < tensors[i].size; k++) {
             double d = fabs(element_of(tensors[i].type.dtype, raw, k) - tensors[i].at[k].value);
             if (!(d <= worst)) worst = d;

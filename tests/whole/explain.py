@@ -43,7 +43,7 @@ def check(page, code):
                 failures.append("%s: the right example is refused:\n%s" % (page.name, said))
         if bad:
             (pathlib.Path(folder) / "wrong.nn").write_text(bad)
-            script = "nnc check wrong.nn && nnc wrong.nn -o wrong.so"
+            script = "nnc check wrong.nn >said 2>&1 || bad=1; [ -s said ] || exec nnc wrong.nn -o wrong.so; cat said; exit $bad"
         status, said = say(folder, script)
         found = re.findall(r"^(?:error|warning)\[([EW]\d{4})\]", said, re.M)
         if found != [code] or (code[0] == "E") != (status != 0):
