@@ -3,16 +3,35 @@
 #include "passes/pass.h"
 
 /* ---- reductions ---- */
+static bool axis_is_one(const Axis *a) {
+    int64_t size;
+    return dim_is_const(a->dim, &size) && size == 1;
+}
+
+/* A reduction along one number is that number, under a shape without the axis; a sum has begun with +0. */
+static Value *drop_axis(Build *b, OpCode op, Value *x, int axis) {
+    MoveAttr m = {.natoms = x->type.rank, .nin = x->type.rank};
+    for (int i = 0; i < m.nin; i++) {
+        m.sizes[i] = x->type.axes[i].dim;
+        m.in[i] = (Group){1, {i}};
+        if (i != axis)
+            m.out[m.nout++] = m.in[i];
+    }
+    return build_move(b, op == OP_SUM ? build_2(b, OP_ADD, x, build_const(b, x->type.dtype, 0)) : x, &m);
+}
+
 /* From the last axis to the first; a mean divides once, by all its sizes. */
 static void split_reduce(Node *n, Dims *dims) {
     Build b = {n->parent, n, n->site};
     Value *x = n->in[0];
+    OpCode op = n->op == OP_MEAN ? OP_SUM : n->op;
     const Dim *size = dim_const(dims, 1);
     for (int axis = x->type.rank - 1; axis >= 0; axis--) {
         if (!(n->attr.reduce.axes >> axis & 1))
             continue;
         size = dim_mul(dims, size, x->type.axes[axis].dim);
-        x = build_reduce(&b, n->op == OP_MEAN ? OP_SUM : n->op, x, 1u << axis);
+        bool one = op != OP_ARGMAX && axis_is_one(&x->type.axes[axis]);
+        x = one ? drop_axis(&b, op, x, axis) : build_reduce(&b, op, x, 1u << axis);
     }
     if (n->op == OP_MEAN)
         x = build_2(&b, OP_DIV, x, build_size(&b, x->type.dtype, size));
@@ -21,9 +40,12 @@ static void split_reduce(Node *n, Dims *dims) {
     node_remove(n);
 }
 
+/* Is it what kernels know: one axis, of more than one number? */
 static bool reduce_is_single(const Node *n) {
     uint32_t axes = n->attr.reduce.axes;
-    return n->op != OP_MEAN && (axes & (axes - 1)) == 0;
+    if (n->op == OP_ARGMAX)
+        return true;
+    return n->op != OP_MEAN && (axes & (axes - 1)) == 0 && !axis_is_one(&n->in[0]->type.axes[__builtin_ctz(axes)]);
 }
 
 /* ---- pure reshapes ---- */
@@ -112,7 +134,7 @@ bool pass_lower(Graph *g, Arena *scratch) {
     (void)scratch;
     bool changed = open_calls(g->body);
     changed |= remove_dead(g) > 0;
-    changed |= split_reduces(g->body);
     changed |= push_reshapes(g->body);
+    changed |= split_reduces(g->body);
     return remove_dead(g) > 0 || changed;
 }

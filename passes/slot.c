@@ -33,6 +33,33 @@ int64_t *reference_sizes(const Program *p, Arena *a) {
     return sizes;
 }
 
+/* ---- sizes ---- */
+static const Dim *settle_atom(Dims *ds, const Atom *a);
+
+/* The formula with known sizes as numbers: places need no names. */
+static const Dim *settle(Dims *ds, const Dim *d) {
+    const Dim *sum = dim_const(ds, 0);
+    for (int i = 0; i < d->nterms; i++) {
+        const Dim *product = dim_const(ds, d->terms[i].coef);
+        for (int k = 0; k < d->terms[i].natoms; k++)
+            product = dim_mul(ds, product, settle_atom(ds, d->terms[i].atoms[k]));
+        sum = dim_add(ds, sum, product);
+    }
+    return sum;
+}
+
+static const Dim *settle_atom(Dims *ds, const Atom *a) {
+    switch (a->kind) {
+    case ATOM_FLOOR: return dim_floor(ds, settle(ds, a->p), settle(ds, a->k));
+    case ATOM_MAX:   return dim_max(ds, settle(ds, a->p), settle(ds, a->k));
+    default:         return a->symbol->fixed ? dim_const(ds, a->symbol->fixed) : dim_symbol(ds, a->symbol);
+    }
+}
+
+static const Dim *value_bytes(Dims *ds, const Value *v) {
+    return settle(ds, type_bytes(ds, v->type));
+}
+
 /* ---- occupants ---- */
 typedef struct Occupant {
     Value *value;
@@ -81,7 +108,7 @@ static void find_occupants(Workspace *w) {
             value_span(s->graph, o.value, &o.from, &o.to);
             o.first = o.last = s->kernels.at[k].order;
             note_readers(s, &o, o.value);
-            o.bytes = dim_eval(type_bytes(w->dims, o.value->type), sizes);
+            o.bytes = dim_eval(value_bytes(w->dims, o.value), sizes);
             vec_push(s->scratch, &w->occupants, o);
         }
     if (w->occupants.n)
@@ -130,7 +157,7 @@ static Slot *find_slot(Workspace *w, const Occupant *o) {
 
 static void choose_slot(Workspace *w, Occupant *o) {
     Slot *slot = find_slot(w, o);
-    slot->bytes = larger(w->dims, slot->bytes, type_bytes(w->dims, o->value->type));
+    slot->bytes = larger(w->dims, slot->bytes, value_bytes(w->dims, o->value));
     vec_push(w->schedule->scratch, &slot->occupants, o);
 }
 
