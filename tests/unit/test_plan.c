@@ -1,5 +1,6 @@
 /* Plans, run with marks in place of numbers: nothing is read before it is written or after it was written over. */
 #include "pass_bench.h"
+#include "frontend/frontend.h"
 #include "plan_check.h"
 
 static const int64_t SIZES[] = {1, 2, 5, 17};
@@ -150,11 +151,40 @@ static void test_chain(void **state)
     bench_free(t);
 }
 
+static bool check_graph(Graph *g, void *context)
+{
+    (void)context;
+    check_plan(g, 1, 1);
+    check_plan(g, 3, 2);
+    return true;
+}
+
+/* The examples, with and without each optional pass. */
+static void test_examples(void **state)
+{
+    static const char *const names[] = {"tiny", "rings", "digits"};
+    static const char *const optional[] = {"simplify", "fuse"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++)
+        for (int from = 0; from < 3; from++) {
+            Cx *cx = cx_new();
+            const char *path = str_format(cx->arena, "%s/examples/%s/%s.nn", NNC_ROOT, names[i], names[i]);
+            Program *p = frontend_load(cx, path, &(FrontendOptions){.real = DT_F32});
+            PassOptions o = {.disabled = optional + from, .ndisabled = 2 - from, .verify = true};
+            bool good = p && passes_run(p, &o);
+            diags_print(cx->diags, stderr, false);
+            assert_true(good);
+            program_each_graph(p, check_graph, NULL);
+            cx_free(cx);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_step), cmocka_unit_test(test_awkward_updates), cmocka_unit_test(test_loss_after_update),
         cmocka_unit_test(test_outputs), cmocka_unit_test(test_gradients), cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
