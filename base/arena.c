@@ -3,8 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Chunk { struct Chunk *next; size_t used, size; } Chunk;
-struct Arena { Chunk *chunk; size_t bytes; };
+typedef struct Chunk {
+    struct Chunk *next;
+    size_t used, size;
+} Chunk;
+struct Arena {
+    Chunk *chunk;
+    size_t bytes;
+};
 enum { HEADER = (sizeof(Chunk) + 15) & ~15u, FIRST = 64 * 1024, LARGEST = 4 * 1024 * 1024 };
 
 Arena *arena_new(void)

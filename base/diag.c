@@ -92,12 +92,24 @@ Reported diag_reported(const Diag *d)
 
 /* ---- rendering ---- */
 
-typedef struct Paint { const char *error, *warning, *bold, *frame, *off; } Paint;
+typedef struct Paint {
+    const char *error, *warning, *bold, *frame, *off;
+} Paint;
 static const Paint plain = {"", "", "", "", ""};
 static const Paint coloured = {"\033[1;31m", "\033[1;33m", "\033[1m", "\033[1;34m", "\033[0m"};
 
-typedef struct Mark { Span span; const char *text; bool primary; int line; } Mark;
-typedef struct Snippet { Text text; const Paint *paint; int gutter; const Source *source; } Snippet;
+typedef struct Mark {
+    Span span;
+    const char *text;
+    bool primary;
+    int line;
+} Mark;
+typedef struct Snippet {
+    Text text;
+    const Paint *paint;
+    int gutter;
+    const Source *source;
+} Snippet;
 
 static int mark_order(const void *pa, const void *pb)
 {
@@ -129,9 +141,12 @@ static void add_source(Text *t, const Source *s, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {
         char c = s->text[i];
-        if (c == '\t') text_add(t, "%*s", TAB, "");
-        else if ((unsigned char)c < 32 || c == 127) text_add_n(t, "?", 1); /* no escape reaches the terminal */
-        else text_add_n(t, &c, 1);
+        if (c == '\t')
+            text_add(t, "%*s", TAB, "");
+        else if ((unsigned char)c < 32 || c == 127)
+            text_add_n(t, "?", 1); /* no escape reaches the terminal */
+        else
+            text_add_n(t, &c, 1);
     }
 }
 
@@ -173,10 +188,13 @@ static void add_file(Snippet *p, Mark *marks, int n)
 {
     qsort(marks, (size_t)n, sizeof *marks, mark_order);
     for (int i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && marks[j].line == marks[i].line; j++) ;
+        for (j = i + 1; j < n && marks[j].line == marks[i].line; j++);
         int gap = i ? marks[i].line - marks[i - 1].line - 1 : 0;
-        if (gap == 1) add_line(p, &(Mark){.span = {p->source, p->source->lines[marks[i].line - 2], 0}, .line = marks[i].line - 1}, 0);
-        else if (gap) text_add(&p->text, "%s%*s...%s\n", p->paint->frame, p->gutter - 1, "", p->paint->off);
+        if (gap == 1)
+            add_line(p, &(Mark){.span = {p->source, p->source->lines[marks[i].line - 2], 0}, .line = marks[i].line - 1},
+                     0);
+        else if (gap)
+            text_add(&p->text, "%s%*s...%s\n", p->paint->frame, p->gutter - 1, "", p->paint->off);
         add_line(p, marks + i, j - i);
     }
 }
@@ -193,7 +211,8 @@ static int collect_marks(const Diag *d, const Source *source, Mark *out)
     int n = 0;
     if (d->primary.source == source) out[n++] = (Mark){d->primary, d->primary_text, true, 0};
     for (int i = 0; i < d->labels.n; i++)
-        if (d->labels.at[i].span.source == source) out[n++] = (Mark){d->labels.at[i].span, d->labels.at[i].text, false, 0};
+        if (d->labels.at[i].span.source == source)
+            out[n++] = (Mark){d->labels.at[i].span, d->labels.at[i].text, false, 0};
     for (int i = 0; i < n; i++) out[i].line = source_line(source, out[i].span.lo);
     return n;
 }

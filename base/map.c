@@ -2,8 +2,17 @@
 #include "base/base.h"
 #include <string.h>
 
-typedef struct Entry { const char *key; void *value; uint64_t hash; } Entry;
-struct Map { Arena *arena; VEC(Entry) entries; int *slots; int nslots; }; /* a slot holds entry + 1 */
+typedef struct Entry {
+    const char *key;
+    void *value;
+    uint64_t hash;
+} Entry;
+struct Map {
+    Arena *arena;
+    VEC(Entry) entries;
+    int *slots;
+    int nslots;
+}; /* a slot holds entry + 1 */
 
 Map *map_new(Arena *a)
 {

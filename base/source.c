@@ -76,16 +76,15 @@ int source_line(const Source *s, uint32_t offset)
     int lo = 0, hi = s->nlines;
     while (hi - lo > 1) {
         int mid = (lo + hi) / 2;
-        if (s->lines[mid] <= offset) lo = mid;
-        else hi = mid;
+        if (s->lines[mid] <= offset)
+            lo = mid;
+        else
+            hi = mid;
     }
     return lo + 1;
 }
 
-int source_column(const Source *s, uint32_t offset)
-{
-    return (int)(offset - s->lines[source_line(s, offset) - 1]) + 1;
-}
+int source_column(const Source *s, uint32_t offset) { return (int)(offset - s->lines[source_line(s, offset) - 1]) + 1; }
 
 Span span_join(Span a, Span b)
 {

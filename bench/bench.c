@@ -38,24 +38,47 @@ static void check(int status)
     exit(1);
 }
 
-static void rings_predict_ours(int n, long i) { (void)i; check(rings_predict(params, n, points, out, work)); }
-static void rings_predict_plain(int n, long i) { (void)i; plain_rings_predict(&rings_net, n, points, out); }
+static void rings_predict_ours(int n, long i)
+{
+    (void)i;
+    check(rings_predict(params, n, points, out, work));
+}
+static void rings_predict_plain(int n, long i)
+{
+    (void)i;
+    plain_rings_predict(&rings_net, n, points, out);
+}
 static void rings_step_ours(int n, long i)
 {
     nnrt_step s = clock_of(i);
     double totals[8] = {0};
     check(rings_step(params, opt, n, points, inside, &s, NULL, totals, work));
 }
-static void rings_step_plain(int n, long i) { plain_rings_step(&rings_net, &rings_m, &rings_v, n, points, inside, (int)(i % 1000) + 1); }
-static void digits_predict_ours(int n, long i) { (void)i; check(digits_predict(params, n, images, out, work)); }
-static void digits_predict_plain(int n, long i) { (void)i; plain_digits_predict(&digits_net, n, images, out); }
+static void rings_step_plain(int n, long i)
+{
+    plain_rings_step(&rings_net, &rings_m, &rings_v, n, points, inside, (int)(i % 1000) + 1);
+}
+static void digits_predict_ours(int n, long i)
+{
+    (void)i;
+    check(digits_predict(params, n, images, out, work));
+}
+static void digits_predict_plain(int n, long i)
+{
+    (void)i;
+    plain_digits_predict(&digits_net, n, images, out);
+}
 static void digits_step_ours(int n, long i)
 {
     nnrt_step s = clock_of(i);
     double totals[8] = {0};
     check(digits_step(params, opt, n, images, labels, &s, NULL, totals, work));
 }
-static void digits_step_plain(int n, long i) { (void)i; plain_digits_step(&digits_net, n, images, labels, 0.01f); }
+static void digits_step_plain(int n, long i)
+{
+    (void)i;
+    plain_digits_step(&digits_net, n, images, labels, 0.01f);
+}
 
 static const struct Work {
     const char *name;
@@ -63,11 +86,16 @@ static const struct Work {
     void (*ours)(int, long), (*plain)(int, long);
     int rings;
 } works[] = {
-    {"rings predict", 1, rings_predict_ours, rings_predict_plain, 1},    {"rings predict", 32, rings_predict_ours, rings_predict_plain, 1},
-    {"rings train", 1, rings_step_ours, rings_step_plain, 1},            {"rings train", 32, rings_step_ours, rings_step_plain, 1},
-    {"digits predict", 1, digits_predict_ours, digits_predict_plain, 0}, {"digits predict", 32, digits_predict_ours, digits_predict_plain, 0},
-    {"digits predict", 256, digits_predict_ours, digits_predict_plain, 0}, {"digits train", 10, digits_step_ours, digits_step_plain, 0},
-    {"digits train", 32, digits_step_ours, digits_step_plain, 0},        {"digits train", 256, digits_step_ours, digits_step_plain, 0},
+    {"rings predict", 1, rings_predict_ours, rings_predict_plain, 1},
+    {"rings predict", 32, rings_predict_ours, rings_predict_plain, 1},
+    {"rings train", 1, rings_step_ours, rings_step_plain, 1},
+    {"rings train", 32, rings_step_ours, rings_step_plain, 1},
+    {"digits predict", 1, digits_predict_ours, digits_predict_plain, 0},
+    {"digits predict", 32, digits_predict_ours, digits_predict_plain, 0},
+    {"digits predict", 256, digits_predict_ours, digits_predict_plain, 0},
+    {"digits train", 10, digits_step_ours, digits_step_plain, 0},
+    {"digits train", 32, digits_step_ours, digits_step_plain, 0},
+    {"digits train", 256, digits_step_ours, digits_step_plain, 0},
 };
 
 static double time_of(void (*call)(int, long), int n, long repeats)
@@ -77,7 +105,11 @@ static double time_of(void (*call)(int, long), int n, long repeats)
     return (now() - start) / (double)repeats;
 }
 
-static int by_value(const void *a, const void *b) { double x = *(const double *)a, y = *(const double *)b; return (x > y) - (x < y); }
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
 
 static void prepare(const struct Work *w)
 {
@@ -110,11 +142,13 @@ static void measure(const struct Work *w, FILE *json, int last)
     qsort(ours, ROUNDS, sizeof *ours, by_value);
     qsort(plain, ROUNDS, sizeof *plain, by_value);
     qsort(ratio, ROUNDS, sizeof *ratio, by_value);
-    printf("%-16s %5d %12.1f %12.1f %10.2f %7.2f %7.2f\n", w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2],
-           ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10]);
-    fprintf(json, "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, \"p10\": %.3f, \"p90\": %.3f}%s\n",
-            w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10],
-            last ? "" : ",");
+    printf("%-16s %5d %12.1f %12.1f %10.2f %7.2f %7.2f\n", w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2],
+           ratio[ROUNDS / 2], ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10]);
+    fprintf(
+        json,
+        "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, \"p10\": %.3f, \"p90\": %.3f}%s\n",
+        w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10],
+        ratio[ROUNDS - 1 - ROUNDS / 10], last ? "" : ",");
 }
 
 int main(int argc, char **argv)

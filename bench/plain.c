@@ -16,7 +16,8 @@ INLINE void dense(int I, int O, Act act, const float *x, const float *w, const f
 }
 
 /* dz[O] from dy[O]; then dw += x dz, db += dz, dx = dz w^T (dx may be NULL). */
-INLINE void dense_back(int I, int O, Act act, const float *x, const float *y, const float *w, float *dy, float *dw, float *db, float *dx)
+INLINE void dense_back(int I, int O, Act act, const float *x, const float *y, const float *w, float *dy, float *dw,
+                       float *db, float *dx)
 {
     for (int o = 0; o < O; o++) dy[o] = act == RELU ? (y[o] > 0 ? dy[o] : 0) : dy[o] * y[o] * (1 - y[o]);
     for (int o = 0; o < O; o++) db[o] += dy[o];
@@ -30,7 +31,9 @@ INLINE void dense_back(int I, int O, Act act, const float *x, const float *y, co
     }
 }
 
-typedef struct RingsValues { float h1[4], h2[6], h3[6], h4[4], p[1]; } RingsValues;
+typedef struct RingsValues {
+    float h1[4], h2[6], h3[6], h4[4], p[1];
+} RingsValues;
 
 INLINE void rings_forward(const RingsNet *n, const float *x, RingsValues *h)
 {
@@ -79,7 +82,9 @@ void plain_rings_step(RingsNet *net, RingsNet *m, RingsNet *v, int n, const floa
     }
 }
 
-typedef struct DigitsValues { float x[784], h1[16], h2[16], p[10]; } DigitsValues;
+typedef struct DigitsValues {
+    float x[784], h1[16], h2[16], p[10];
+} DigitsValues;
 
 INLINE void digits_forward(const DigitsNet *n, const unsigned char *image, DigitsValues *h)
 {

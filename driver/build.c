@@ -36,7 +36,8 @@ static bool parse_defines(Args *a, Define **out)
 Program *build_graphs(Args *a, int *out_status)
 {
     const char *path = a->operands.at[0];
-    FrontendOptions o = {.name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .ndefines = a->values[OPT_DEFINE].n};
+    FrontendOptions o = {
+        .name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .ndefines = a->values[OPT_DEFINE].n};
     Define *defines;
     *out_status = EXIT_USAGE;
     if (!parse_real(a, &o.real) || !parse_defines(a, &defines)) return NULL;
@@ -66,8 +67,10 @@ static bool pass_named(const char *name, bool must_be_optional)
         return false;
     }
     const char *near = str_nearest(name, names, n);
-    if (near) usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
-    else usage_error("there is no pass `%s`", name);
+    if (near)
+        usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
+    else
+        usage_error("there is no pass `%s`", name);
     return false;
 }
 
@@ -86,8 +89,10 @@ Program *build_planned(Args *a, int *out_status)
     if (!check_pass_names(a)) return NULL;
     Program *p = build_graphs(a, out_status);
     if (!p) return NULL;
-    PassOptions o = {.disabled = a->values[OPT_DISABLE_PASS].at, .ndisabled = a->values[OPT_DISABLE_PASS].n,
-                     .dump_after = args_text(a, OPT_DUMP_AFTER), .dump_to = stdout,
+    PassOptions o = {.disabled = a->values[OPT_DISABLE_PASS].at,
+                     .ndisabled = a->values[OPT_DISABLE_PASS].n,
+                     .dump_after = args_text(a, OPT_DUMP_AFTER),
+                     .dump_to = stdout,
                      .time_to = args_has(a, OPT_TIME_PASSES) ? stderr : NULL};
     if (passes_run(p, &o)) return p;
     *out_status = model_finish(a, EXIT_MODEL);

@@ -32,7 +32,8 @@ const Command *command_list(int *out_n);  /* main.c */
 int args_parse(Args *a, const Command *command, int argc, char **argv); /* 0, or an exit status after a message */
 bool args_has(const Args *a, OptionId id);
 const char *args_text(const Args *a, OptionId id); /* the last one given, or NULL */
-bool args_count(const Args *a, OptionId id, int64_t low, int64_t *out_value); /* a whole number; false after a message */
+bool args_count(const Args *a, OptionId id, int64_t low,
+                int64_t *out_value); /* a whole number; false after a message */
 void help_print(FILE *to, const Command *only);
 bool args_colour(const Args *a, FILE *stream);
 int usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2); /* prints and gives EXIT_USAGE */
@@ -42,7 +43,12 @@ int failure(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* prints and gives EXI
 Program *build_graphs(Args *a, int *out_status);       /* parsed and checked only */
 Program *build_planned(Args *a, int *out_status);      /* through all passes */
 bool build_object(Args *a, Program *p, const void *weights, Bytes *out);
-typedef struct Running { Program *program; Jit *jit; const nnrt_model *model; nnrt_session *session; } Running; /* compiled into this process */
+typedef struct Running {
+    Program *program;
+    Jit *jit;
+    const nnrt_model *model;
+    nnrt_session *session;
+} Running; /* compiled into this process */
 int build_running(Args *a, Running *out);              /* 0, or an exit status after a message */
 void running_close(Running *r);
 int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */
@@ -55,7 +61,7 @@ void bar_batch(Bar *b, const nnrt_progress *p);
 void bar_epoch(Bar *b, const nnrt_progress *p);
 typedef struct RunFolder RunFolder;                               /* folder.c: what a run leaves behind */
 RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry); /* NULL after a message */
-bool folder_epoch(RunFolder *f, const nnrt_progress *p);          /* metrics.csv, best and last weights; false after a message */
+bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best and last weights; false after a message */
 const char *folder_path(const RunFolder *f);
 
 /* ---- commands/ ---- */

@@ -65,8 +65,10 @@ int main(int argc, char **argv)
     if (!command) return unknown_command(word);
     Args args = {.cx = cx_new(), .command = command->bit};
     int status = args_parse(&args, command, argc - first, argv + first);
-    if (status < 0) status = EXIT_GOOD; /* help was asked for and given */
-    else if (!status) status = command->run(&args);
+    if (status < 0)
+        status = EXIT_GOOD; /* help was asked for and given */
+    else if (!status)
+        status = command->run(&args);
     cx_free(args.cx);
     return status;
 }

@@ -5,7 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct OptionInfo { char letter; const char *text, *value; int commands; const char *what; } OptionInfo;
+typedef struct OptionInfo {
+    char letter;
+    const char *text, *value;
+    int commands;
+    const char *what;
+} OptionInfo;
 static const OptionInfo options[] = {
 #define OPTION(NAME, letter, text, value, commands, what) [OPT_##NAME] = {letter, text, value, commands, what},
 #include "driver/options.def"
@@ -94,7 +99,8 @@ static int option_unknown(const char *arg, const Command *command)
     snprintf(word, sizeof word, "%.*s", (int)(length < 63 ? length : 63), arg);
     const char *near = str_nearest(word + (word[0] == '-') + (word[1] == '-'), names, n);
     if (near) return usage_error("`nnc %s` has no option `%s`; did you mean `--%s`?", command->name, word, near);
-    return usage_error("`nnc %s` has no option `%s`; `nnc help %s` lists what it has", command->name, word, command->name);
+    return usage_error("`nnc %s` has no option `%s`; `nnc help %s` lists what it has", command->name, word,
+                       command->name);
 }
 
 /* `-march=native` is gcc's spelling of --march: one dash before a whole word is taken too. */
@@ -146,8 +152,10 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
         }
     }
     bool wants = command->operands[0] != '[';
-    if (wants && a->operands.n == 0) return usage_error("`nnc %s` needs a file: nnc %s %s", command->name, command->name, command->operands);
-    if (a->operands.n > 1) return usage_error("`nnc %s` takes one file, not also `%s`", command->name, a->operands.at[1]);
+    if (wants && a->operands.n == 0)
+        return usage_error("`nnc %s` needs a file: nnc %s %s", command->name, command->name, command->operands);
+    if (a->operands.n > 1)
+        return usage_error("`nnc %s` takes one file, not also `%s`", command->name, a->operands.at[1]);
     return 0;
 }
 
@@ -188,7 +196,9 @@ void help_print(FILE *to, const Command *only)
     }
     fprintf(to, "\nCommands\n");
     for (int i = 0; i < n; i++) fprintf(to, "  %-8s %s\n", list[i].name, list[i].what);
-    fprintf(to, "\n`nnc help COMMAND` tells its options.\n"
-                "Exit status: 0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
-                "73 the output cannot be written; 70 a fault of the compiler itself.\n");
+    fprintf(
+        to,
+        "\n`nnc help COMMAND` tells its options.\n"
+        "Exit status: 0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
+        "73 the output cannot be written; 70 a fault of the compiler itself.\n");
 }

@@ -5,12 +5,21 @@
 #include <string.h>
 
 typedef enum Kind { KIND_SO, KIND_OBJ, KIND_HEADER, KIND_LLVM_IR, KIND_ASM, KIND_GRAPH, KIND_DOT, KIND_COUNT } Kind;
-static const struct { const char *name, *ending; } kinds[] = {
-    [KIND_SO] = {"so", ".so"}, [KIND_OBJ] = {"obj", ".o"}, [KIND_HEADER] = {"header", ".h"}, [KIND_LLVM_IR] = {"llvm-ir", ".ll"},
-    [KIND_ASM] = {"asm", ".s"}, [KIND_GRAPH] = {"graph", ".graph.nn"}, [KIND_DOT] = {"dot", ".dot"},
+static const struct {
+    const char *name, *ending;
+} kinds[] = {
+    [KIND_SO] = {"so", ".so"},           [KIND_OBJ] = {"obj", ".o"}, [KIND_HEADER] = {"header", ".h"},
+    [KIND_LLVM_IR] = {"llvm-ir", ".ll"}, [KIND_ASM] = {"asm", ".s"}, [KIND_GRAPH] = {"graph", ".graph.nn"},
+    [KIND_DOT] = {"dot", ".dot"},
 };
-typedef struct Product { Kind kind; const char *path; Bytes bytes; } Product;
-typedef struct Products { VEC(Product) list; } Products;
+typedef struct Product {
+    Kind kind;
+    const char *path;
+    Bytes bytes;
+} Product;
+typedef struct Products {
+    VEC(Product) list;
+} Products;
 
 static int kind_named(const char *name, size_t n)
 {
@@ -22,7 +31,8 @@ static int kind_named(const char *name, size_t n)
     char word[32];
     snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), name);
     const char *near = str_nearest(word, names, KIND_COUNT);
-    usage_error("--emit has no kind `%s`%s%s%s", word, near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+    usage_error("--emit has no kind `%s`%s%s%s", word, near ? "; did you mean `" : "", near ? near : "",
+                near ? "`?" : "");
     return -1;
 }
 
@@ -109,15 +119,26 @@ static bool make(Args *a, Program *p, Products *products)
         Product *x = &products->list.at[i];
         Text text = {a->cx->arena, 0, 0, 0};
         switch (x->kind) {
-        case KIND_SO: case KIND_OBJ:
+        case KIND_SO:
+        case KIND_OBJ:
             if (!object.at && !codegen_emit(p, &o, EMIT_OBJECT, &object)) return false;
             x->bytes = object;
             break;
-        case KIND_LLVM_IR: if (!codegen_emit(p, &o, EMIT_LLVM_IR, &x->bytes)) return false; break;
-        case KIND_ASM: if (!codegen_emit(p, &o, EMIT_ASM, &x->bytes)) return false; break;
+        case KIND_LLVM_IR:
+            if (!codegen_emit(p, &o, EMIT_LLVM_IR, &x->bytes)) return false;
+            break;
+        case KIND_ASM:
+            if (!codegen_emit(p, &o, EMIT_ASM, &x->bytes)) return false;
+            break;
         case KIND_HEADER: x->bytes = text_bytes(codegen_header(p)); break;
-        case KIND_GRAPH: program_print(p, &text); x->bytes = text_bytes(text_done(&text)); break;
-        case KIND_DOT: dot_print(p, &text); x->bytes = text_bytes(text_done(&text)); break;
+        case KIND_GRAPH:
+            program_print(p, &text);
+            x->bytes = text_bytes(text_done(&text));
+            break;
+        case KIND_DOT:
+            dot_print(p, &text);
+            x->bytes = text_bytes(text_done(&text));
+            break;
         case KIND_COUNT: break;
         }
     }

@@ -9,7 +9,12 @@ typedef struct Row {
     int64_t params, bytes;     /* of the tensors that it owns */
     const Dim *cost;           /* multiplications, additions and functions */
 } Row;
-typedef struct Table { Program *p; const Graph *g; VEC(Row) rows; Map *by_path; } Table;
+typedef struct Table {
+    Program *p;
+    const Graph *g;
+    VEC(Row) rows;
+    Map *by_path;
+} Table;
 
 static Row *row_of(Table *t, const char *path)
 {
@@ -89,8 +94,8 @@ static Row total_of(Table *t)
 static void print_row(Table *t, const Row *r)
 {
     Arena *a = t->p->arena;
-    printf("%-28s %-22s %12s %16s %12s\n", r->path, r->result ? type_text(a, r->result->type) : "", grouped(a, r->params),
-           dim_text(a, r->cost), grouped(a, r->bytes));
+    printf("%-28s %-22s %12s %16s %12s\n", r->path, r->result ? type_text(a, r->result->type) : "",
+           grouped(a, r->params), dim_text(a, r->cost), grouped(a, r->bytes));
 }
 
 static void print_table(Table *t)
@@ -109,9 +114,12 @@ static void json_text(const char *s)
 {
     putchar('"');
     for (; *s; s++) {
-        if (*s == '"' || *s == '\\') printf("\\%c", *s);
-        else if ((unsigned char)*s < 32) printf("\\u%04x", *s);
-        else putchar(*s);
+        if (*s == '"' || *s == '\\')
+            printf("\\%c", *s);
+        else if ((unsigned char)*s < 32)
+            printf("\\u%04x", *s);
+        else
+            putchar(*s);
     }
     putchar('"');
 }
@@ -153,7 +161,8 @@ static void json_table(Table *t)
 
 static void print_memory(Program *p)
 {
-    printf("\nparameters and state %s bytes, optimizer %s bytes\n", grouped(p->arena, p->params_bytes), grouped(p->arena, p->opt_bytes));
+    printf("\nparameters and state %s bytes, optimizer %s bytes\n", grouped(p->arena, p->params_bytes),
+           grouped(p->arena, p->opt_bytes));
 }
 
 int command_inspect(Args *a)
@@ -167,8 +176,10 @@ int command_inspect(Args *a)
         Table t = {.p = p, .g = p->models.at[i], .by_path = map_new(p->arena)};
         add_block(&t, t.g->body);
         add_tensors(&t);
-        if (json) printf("%s", i ? ", " : ""), json_table(&t);
-        else printf("%s", i ? "\n" : ""), print_table(&t);
+        if (json)
+            printf("%s", i ? ", " : ""), json_table(&t);
+        else
+            printf("%s", i ? "\n" : ""), print_table(&t);
     }
     if (json) puts("]");
     PassOptions o = {0};

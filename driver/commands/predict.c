@@ -31,10 +31,12 @@ static int load(Prediction *p)
     int64_t seed = 0;
     if (!args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
     if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
-    if (!a->values[OPT_DATA].n) return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
+    if (!a->values[OPT_DATA].n)
+        return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (nnrt_init(p->run.session, (uint64_t)seed) || nnrt_load(p->run.session, weights))
         return failure("%s", nnrt_error(p->run.session));
-    if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n, &p->data, &status))
+    if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
+                   &p->data, &status))
         return model_finish(a, status);
     return 0;
 }
@@ -45,7 +47,8 @@ static int64_t axis_size(const Prediction *p, const nnrt_axis *axis)
     if (axis->size >= 0) return axis->size;
     for (int i = 0; i < p->data.n; i++)
         for (uint32_t x = 0; x < p->entry->inputs[i].rank; x++)
-            if (axis->symbol >= 0 && p->entry->inputs[i].axes[x].symbol == axis->symbol) return p->data.columns[i].shape[x];
+            if (axis->symbol >= 0 && p->entry->inputs[i].axes[x].symbol == axis->symbol)
+                return p->data.columns[i].shape[x];
     return -1;
 }
 
@@ -97,9 +100,11 @@ static int run_all(Prediction *p)
     int64_t batch = p->entry->batch ? p->entry->batch : 256, rows = p->data.rows;
     if (!args_count(p->args, OPT_BATCH, 1, &batch)) return EXIT_USAGE;
     if (p->entry->batch && batch != p->entry->batch)
-        return usage_error("the model takes %" PRId64 " samples at a time; --batch cannot change that", p->entry->batch);
+        return usage_error("the model takes %" PRId64 " samples at a time; --batch cannot change that",
+                           p->entry->batch);
     int64_t rest = p->entry->batch ? rows % batch : 0;
-    if (rest) return failure("%" PRId64 " samples do not fill batches of %" PRId64 ", which the model takes", rows, batch);
+    if (rest)
+        return failure("%" PRId64 " samples do not fill batches of %" PRId64 ", which the model takes", rows, batch);
     int status = 0;
     for (int64_t first = 0; first < rows && !status; first += batch)
         status = run_batch(p, first, rows - first < batch ? rows - first : batch);
@@ -144,8 +149,10 @@ static void csv_row(const Column *c, int64_t row, Text *to)
         if (v > element(c, row * width + best)) best = i;
         const char *const *labels = c->view->labels;
         if (i) text_add(to, ",");
-        if (labels && v >= 0 && v < (double)c->view->range) csv_field(to, labels[(int64_t)v]);
-        else text_add(to, "%s", text_number(to->arena, v, c->view->dtype == NNRT_F32));
+        if (labels && v >= 0 && v < (double)c->view->range)
+            csv_field(to, labels[(int64_t)v]);
+        else
+            text_add(to, "%s", text_number(to->arena, v, c->view->dtype == NNRT_F32));
     }
     if (!class_names(c->view)) return;
     text_add(to, ",");
@@ -181,8 +188,9 @@ static int write_npy(const Prediction *p, const char *path)
         const Column *c = &p->outputs[o];
         Text text = {p->args->cx->arena, 0, 0, 0};
         npy_write(&text, c->view->dtype, c->rank, c->shape, c->at, c->row_bytes * (size_t)p->data.rows);
-        const char *to = p->entry->noutputs == 1 ? path
-                       : str_format(text.arena, "%.*s.%s.npy", (int)(strlen(path) - 4), path, c->view->name);
+        const char *to = p->entry->noutputs == 1
+                             ? path
+                             : str_format(text.arena, "%.*s.%s.npy", (int)(strlen(path) - 4), path, c->view->name);
         status = write_text(to, &text);
     }
     return status;

@@ -3,10 +3,21 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const struct { const char *name; size_t bytes; uint32_t dtype; bool integer; } scalars[] = {
-    [SCALAR_BOOL] = {"bool", 1, NNRT_BOOL, false}, [SCALAR_U8] = {"u8", 1, NNRT_U8, true}, [SCALAR_I8] = {"i8", 1, NNRT_I8, true},
-    [SCALAR_I16] = {"i16", 2, 0, true}, [SCALAR_U16] = {"u16", 2, 0, true}, [SCALAR_I32] = {"i32", 4, NNRT_I32, true},
-    [SCALAR_U32] = {"u32", 4, 0, true}, [SCALAR_I64] = {"i64", 8, NNRT_I64, true}, [SCALAR_F32] = {"f32", 4, NNRT_F32, false},
+static const struct {
+    const char *name;
+    size_t bytes;
+    uint32_t dtype;
+    bool integer;
+} scalars[] = {
+    [SCALAR_BOOL] = {"bool", 1, NNRT_BOOL, false},
+    [SCALAR_U8] = {"u8", 1, NNRT_U8, true},
+    [SCALAR_I8] = {"i8", 1, NNRT_I8, true},
+    [SCALAR_I16] = {"i16", 2, 0, true},
+    [SCALAR_U16] = {"u16", 2, 0, true},
+    [SCALAR_I32] = {"i32", 4, NNRT_I32, true},
+    [SCALAR_U32] = {"u32", 4, 0, true},
+    [SCALAR_I64] = {"i64", 8, NNRT_I64, true},
+    [SCALAR_F32] = {"f32", 4, NNRT_F32, false},
     [SCALAR_F64] = {"f64", 8, NNRT_F64, false},
 };
 
@@ -30,8 +41,10 @@ const char *view_type_text(Arena *arena, const nnrt_view *view)
         const nnrt_axis *x = &view->axes[i];
         text_add(&t, i ? ", " : "[");
         if (x->role && *x->role) text_add(&t, "%s = ", x->role);
-        if (x->size >= 0) text_add(&t, "%" PRId64, x->size);
-        else text_add(&t, i ? "any" : "samples");
+        if (x->size >= 0)
+            text_add(&t, "%" PRId64, x->size);
+        else
+            text_add(&t, i ? "any" : "samples");
     }
     if (view->rank) text_add(&t, "]");
     return text_done(&t);
@@ -63,7 +76,11 @@ static void load_element(const RawArray *a, int64_t i, unsigned char out[8])
 /* The integer in little-endian bytes. */
 static int64_t integer_of(Scalar s, const unsigned char e[8])
 {
-    int16_t i16; uint16_t u16; int32_t i32; uint32_t u32; int64_t i64;
+    int16_t i16;
+    uint16_t u16;
+    int32_t i32;
+    uint32_t u32;
+    int64_t i64;
     switch (s) {
     case SCALAR_U8: return e[0];
     case SCALAR_I8: return (int8_t)e[0];
@@ -81,14 +98,18 @@ static bool store_index(Cx *cx, const RawArray *a, const nnrt_view *view, int64_
     load_element(a, i, e);
     int64_t v = integer_of(a->scalar, e);
     if (v < 0 || (view->range && v >= view->range)) {
-        Diag *d = diag_error(cx->diags, "E0302", NO_SPAN, "sample %" PRId64 " of `%s` is %" PRId64 ", but `%s` takes 0 to %" PRId64,
-                             i / per_row + 1, a->path, v, view->name, view->range - 1);
+        Diag *d = diag_error(cx->diags, "E0302", NO_SPAN,
+                             "sample %" PRId64 " of `%s` is %" PRId64 ", but `%s` takes 0 to %" PRId64, i / per_row + 1,
+                             a->path, v, view->name, view->range - 1);
         diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(cx->arena, view), view->where);
         return false;
     }
-    if (view->dtype == NNRT_I64) ((int64_t *)to)[i] = v;
-    else if (view->dtype == NNRT_I32) ((int32_t *)to)[i] = (int32_t)v;
-    else ((uint8_t *)to)[i] = (uint8_t)v;
+    if (view->dtype == NNRT_I64)
+        ((int64_t *)to)[i] = v;
+    else if (view->dtype == NNRT_I32)
+        ((int32_t *)to)[i] = (int32_t)v;
+    else
+        ((uint8_t *)to)[i] = (uint8_t)v;
     return true;
 }
 
@@ -105,8 +126,9 @@ bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out)
     bool index = view->range && scalars[a->scalar].integer;
     if (!index && scalars[a->scalar].dtype != view->dtype) {
         Diag *d = array_mismatch(cx, a, view);
-        diag_help(d, "element types never convert by themselves: write `%s` in the type of `%s` and convert it in the model",
-                  scalars[a->scalar].name, view->name);
+        diag_help(
+            d, "element types never convert by themselves: write `%s` in the type of `%s` and convert it in the model",
+            scalars[a->scalar].name, view->name);
         return false;
     }
     if (!array_shape_fits(a, view)) {
@@ -117,11 +139,16 @@ bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out)
     for (int i = 0; i < a->rank; i++) n *= a->shape[i];
     if (a->rank && a->shape[0]) per_row = n / a->shape[0];
     size_t bytes = nnrt_dtype_bytes(view->dtype);
-    *out = (Column){.view = view, .rank = a->rank, .row_bytes = (size_t)per_row * bytes, .at = arena_alloc(cx->arena, (size_t)n * bytes)};
+    *out = (Column){.view = view,
+                    .rank = a->rank,
+                    .row_bytes = (size_t)per_row * bytes,
+                    .at = arena_alloc(cx->arena, (size_t)n * bytes)};
     memcpy(out->shape, a->shape, sizeof out->shape);
     for (int64_t i = 0; i < n; i++) {
-        if (!index) load_element(a, i, (unsigned char *)out->at + (size_t)i * bytes);
-        else if (!store_index(cx, a, view, i, per_row, out->at)) return false;
+        if (!index)
+            load_element(a, i, (unsigned char *)out->at + (size_t)i * bytes);
+        else if (!store_index(cx, a, view, i, per_row, out->at))
+            return false;
     }
     return true;
 }

@@ -6,8 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Field { uint32_t lo, hi; } Field; /* without its quotes */
-typedef struct Reader { Cx *cx; const Source *file; uint32_t at; VEC(Field) row; } Reader;
+typedef struct Field {
+    uint32_t lo, hi;
+} Field; /* without its quotes */
+typedef struct Reader {
+    Cx *cx;
+    const Source *file;
+    uint32_t at;
+    VEC(Field) row;
+} Reader;
 
 static Span field_span(const Reader *r, Field f) { return (Span){r->file, f.lo, f.hi > f.lo ? f.hi : f.lo + 1}; }
 
@@ -23,7 +30,8 @@ static bool read_quoted(Reader *r, Field *out)
     }
     out->hi = r->at;
     if (r->at++ >= r->file->size) {
-        diag_error(r->cx->diags, "E0213", (Span){r->file, start, start + 1}, "a quoted field of `%s` has no end", r->file->name);
+        diag_error(r->cx->diags, "E0213", (Span){r->file, start, start + 1}, "a quoted field of `%s` has no end",
+                   r->file->name);
         return false;
     }
     return true;
@@ -66,7 +74,8 @@ void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const 
     const char **names = NEW_ARRAY(arena, const char *, width);
     for (int64_t i = 0; i < width; i++)
         names[i] = labels && view->rank == 2 ? labels[i]
-                 : width == 1 ? view->name : str_format(arena, "%s.%" PRId64, view->name, i);
+                   : width == 1              ? view->name
+                                             : str_format(arena, "%s.%" PRId64, view->name, i);
     *out_names = names;
     *out_n = (int)width;
 }
@@ -83,7 +92,11 @@ void csv_field(Text *to, const char *text)
 }
 
 /* Where in the file each part of a view stands. */
-typedef struct Wanted { const nnrt_view *view; int width; const int *places; } Wanted;
+typedef struct Wanted {
+    const nnrt_view *view;
+    int width;
+    const int *places;
+} Wanted;
 
 static int find_column(const Reader *r, const char *name)
 {
@@ -95,11 +108,13 @@ static int find_column(const Reader *r, const char *name)
 static bool missing_column(Reader *r, const nnrt_view *view, const char *name)
 {
     Span header = {r->file, r->row.at[0].lo, r->row.at[r->row.n - 1].hi};
-    Diag *d = diag_error(r->cx->diags, "E0213", header, "`%s` has no column `%s` for the input `%s`", r->file->name, name, view->name);
+    Diag *d = diag_error(r->cx->diags, "E0213", header, "`%s` has no column `%s` for the input `%s`", r->file->name,
+                         name, view->name);
     diag_primary(d, "the columns that are there");
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
     const char **have = NEW_ARRAY(r->cx->arena, const char *, r->row.n);
-    for (int i = 0; i < r->row.n; i++) have[i] = str_copy_n(r->cx->arena, r->file->text + r->row.at[i].lo, r->row.at[i].hi - r->row.at[i].lo);
+    for (int i = 0; i < r->row.n; i++)
+        have[i] = str_copy_n(r->cx->arena, r->file->text + r->row.at[i].lo, r->row.at[i].hi - r->row.at[i].lo);
     const char *near = str_nearest(name, have, r->row.n);
     if (near) diag_help(d, "is it the column `%s`? name it `%s` in the first line", near, name);
     return false;
@@ -111,8 +126,8 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
     for (uint32_t i = 1; i < view->rank; i++) {
         shape[i] = view->axes[i].size;
         if (shape[i] >= 0) continue;
-        diag_error(r->cx->diags, "E0213", NO_SPAN, "the width of `%s` is open, which a table cannot settle: give it as an npy or IDX file",
-                   view->name);
+        diag_error(r->cx->diags, "E0213", NO_SPAN,
+                   "the width of `%s` is open, which a table cannot settle: give it as an npy or IDX file", view->name);
         return false;
     }
     const char **names;
@@ -130,8 +145,8 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
 static bool bad_value(Reader *r, Field f, const nnrt_view *view, const char *why)
 {
     bool index = view->range != 0;
-    Diag *d = diag_error(r->cx->diags, index ? "E0302" : "E0213", field_span(r, f), "`%.*s` is no value for `%s`", (int)(f.hi - f.lo),
-                         r->file->text + f.lo, view->name);
+    Diag *d = diag_error(r->cx->diags, index ? "E0302" : "E0213", field_span(r, f), "`%.*s` is no value for `%s`",
+                         (int)(f.hi - f.lo), r->file->text + f.lo, view->name);
     diag_primary(d, "%s", why);
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
     return false;
@@ -147,14 +162,16 @@ static int64_t label_place(const Reader *r, Field f, const nnrt_view *view)
 static bool store_integer(Reader *r, Field f, const nnrt_view *view, unsigned char *to)
 {
     static const int64_t low[] = {[NNRT_I8] = INT8_MIN, [NNRT_I32] = INT32_MIN, [NNRT_I64] = INT64_MIN, [NNRT_F64] = 0};
-    static const int64_t high[] = {[NNRT_BOOL] = 1, [NNRT_U8] = 255, [NNRT_I8] = 127, [NNRT_I32] = INT32_MAX, [NNRT_I64] = INT64_MAX};
+    static const int64_t high[] = {
+        [NNRT_BOOL] = 1, [NNRT_U8] = 255, [NNRT_I8] = 127, [NNRT_I32] = INT32_MAX, [NNRT_I64] = INT64_MAX};
     int64_t v = label_place(r, f, view);
     if (v < 0) {
         char *end;
         errno = 0;
         v = strtoll(r->file->text + f.lo, &end, 10);
         if (end != r->file->text + f.hi || f.hi == f.lo || errno)
-            return bad_value(r, f, view, view->labels ? "neither a class name nor a whole number" : "not a whole number");
+            return bad_value(r, f, view,
+                             view->labels ? "neither a class name nor a whole number" : "not a whole number");
         if (view->range && (v < 0 || v >= view->range))
             return bad_value(r, f, view, str_format(r->cx->arena, "outside 0 to %" PRId64, view->range - 1));
         if (v < low[view->dtype] || v > high[view->dtype]) return bad_value(r, f, view, "too large for its type");
@@ -170,8 +187,10 @@ static bool store_field(Reader *r, Field f, const nnrt_view *view, unsigned char
     double v = strtod(r->file->text + f.lo, &end);
     if (end != r->file->text + f.hi || f.hi == f.lo) return bad_value(r, f, view, "not a number");
     float single = strtof(r->file->text + f.lo, NULL);
-    if (view->dtype == NNRT_F32) memcpy(to, &single, sizeof single);
-    else memcpy(to, &v, sizeof v);
+    if (view->dtype == NNRT_F32)
+        memcpy(to, &single, sizeof single);
+    else
+        memcpy(to, &v, sizeof v);
     return true;
 }
 
@@ -201,7 +220,9 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
     Reader r = {cx, file, 0, {0}};
     if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r.at = 3; /* a byte order mark */
     if (!read_row(&r)) {
-        if (!cx->diags->errors) diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns", file->name);
+        if (!cx->diags->errors)
+            diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns",
+                       file->name);
         return false;
     }
     Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
@@ -214,7 +235,8 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
     while (read_row(&r)) {
         if (r.row.n != width) {
             Span line = {file, r.row.at[0].lo, r.row.at[r.row.n - 1].hi};
-            diag_error(cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", file->name, r.row.n, width);
+            diag_error(cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", file->name,
+                       r.row.n, width);
             return false;
         }
         if (!store_row(&r, wanted, nviews, out)) return false;

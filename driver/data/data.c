@@ -93,8 +93,9 @@ static bool rows_agree(Loader *l)
         int64_t rows = c->rank ? c->shape[0] : 1;
         if (i == 0) l->out->rows = rows;
         if (rows == l->out->rows) continue;
-        diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`",
-                   l->paths[0], l->out->rows, l->views[0].name, l->paths[i], rows, l->views[i].name);
+        diag_error(l->cx->diags, "E0213", NO_SPAN,
+                   "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`", l->paths[0],
+                   l->out->rows, l->views[0].name, l->paths[i], rows, l->views[i].name);
         return false;
     }
     if (l->out->rows > 0) return true;
@@ -109,7 +110,8 @@ static size_t input_length(const char *spec)
     return spec[n] == '=' ? n : 0;
 }
 
-bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out, int *out_status)
+bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
+               int *out_status)
 {
     *out = (Dataset){nviews, NEW_ARRAY(cx->arena, Column, nviews), 0};
     Loader l = {cx, views, nviews, out, NEW_ARRAY(cx->arena, const char *, nviews), out_status};

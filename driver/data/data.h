@@ -12,14 +12,31 @@ typedef struct Column {
     size_t row_bytes;
     void *at;                     /* row-major, in the view's dtype */
 } Column;
-typedef struct Dataset { int n; Column *columns; int64_t rows; } Dataset;
+typedef struct Dataset {
+    int n;
+    Column *columns;
+    int64_t rows;
+} Dataset;
 
 /* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for the given inputs. False after messages;
    *out_status is the exit status. ---- */
-bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out, int *out_status);
+bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
+               int *out_status);
 
 /* ---- array.c: an array as a file gives it, and its check against a view ---- */
-typedef enum Scalar { SCALAR_NONE, SCALAR_BOOL, SCALAR_U8, SCALAR_I8, SCALAR_I16, SCALAR_U16, SCALAR_I32, SCALAR_U32, SCALAR_I64, SCALAR_F32, SCALAR_F64 } Scalar;
+typedef enum Scalar {
+    SCALAR_NONE,
+    SCALAR_BOOL,
+    SCALAR_U8,
+    SCALAR_I8,
+    SCALAR_I16,
+    SCALAR_U16,
+    SCALAR_I32,
+    SCALAR_U32,
+    SCALAR_I64,
+    SCALAR_F32,
+    SCALAR_F64
+} Scalar;
 typedef struct RawArray {
     const char *path;
     Scalar scalar;
@@ -45,7 +62,8 @@ bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
 void npy_write(Text *to, uint32_t dtype, int rank, const int64_t *shape, const void *at, size_t bytes);
 
 /* ---- csv.c ---- */
-bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out); /* one for each view */
+bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews,
+                 Column *out); /* one for each view */
 void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n);
 void csv_field(Text *to, const char *text); /* quoted where it must be */
 #endif

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <zlib.h>
 
-bool gzip_is(const char *data, size_t size) { return size > 2 && (unsigned char)data[0] == 0x1f && (unsigned char)data[1] == 0x8b; }
+bool gzip_is(const char *data, size_t size)
+{
+    return size > 2 && (unsigned char)data[0] == 0x1f && (unsigned char)data[1] == 0x8b;
+}
 
 enum { LARGEST_RATIO = 1032 }; /* deflate cannot pack tighter; what claims to is damaged */
 

@@ -1,8 +1,8 @@
 /* idx.c: the array files that MNIST comes in: two zero bytes, a type, a rank, big-endian sizes, the elements. */
 #include "driver/data/data.h"
 
-static const Scalar idx_scalars[16] = {[8] = SCALAR_U8, [9] = SCALAR_I8, [11] = SCALAR_I16, [12] = SCALAR_I32,
-                                       [13] = SCALAR_F32, [14] = SCALAR_F64};
+static const Scalar idx_scalars[16] = {
+    [8] = SCALAR_U8, [9] = SCALAR_I8, [11] = SCALAR_I16, [12] = SCALAR_I32, [13] = SCALAR_F32, [14] = SCALAR_F64};
 
 bool idx_is(const char *data, size_t size)
 {
@@ -20,17 +20,20 @@ bool idx_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
     int rank = p[3];
     size_t header = 4 + 4 * (size_t)rank, needed;
     if (rank < 1 || rank > DATA_MAX_RANK) {
-        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` says that it has %d axes; an IDX file has 1 to %d", path, rank, DATA_MAX_RANK);
+        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` says that it has %d axes; an IDX file has 1 to %d", path, rank,
+                   DATA_MAX_RANK);
         return false;
     }
     *out = (RawArray){.path = path, .scalar = idx_scalars[p[2]], .big_endian = true, .rank = rank, .at = p + header};
     if (size < header) {
-        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` ends within its header: %zu of %zu bytes are there", path, size, header);
+        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` ends within its header: %zu of %zu bytes are there", path, size,
+                   header);
         return false;
     }
     for (int i = 0; i < rank; i++) out->shape[i] = big_u32(p + 4 + 4 * i);
     if (!array_sizes_fit(out, size - header, &needed) || needed != size - header) {
-        Diag *d = diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is %s: its header announces %zu bytes of elements, %zu follow", path,
+        Diag *d = diag_error(cx->diags, "E0213", NO_SPAN,
+                             "`%s` is %s: its header announces %zu bytes of elements, %zu follow", path,
                              needed > size - header ? "cut off" : "longer than it says", needed, size - header);
         diag_help(d, "copy or unpack the file again; its size should be %zu bytes", header + needed);
         return false;

@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *code; Scalar scalar; } npy_scalars[] = {
-    {"b1", SCALAR_BOOL}, {"u1", SCALAR_U8}, {"i1", SCALAR_I8}, {"i2", SCALAR_I16}, {"u2", SCALAR_U16}, {"i4", SCALAR_I32},
-    {"u4", SCALAR_U32}, {"i8", SCALAR_I64}, {"f4", SCALAR_F32}, {"f8", SCALAR_F64},
+static const struct {
+    const char *code;
+    Scalar scalar;
+} npy_scalars[] = {
+    {"b1", SCALAR_BOOL}, {"u1", SCALAR_U8},  {"i1", SCALAR_I8},  {"i2", SCALAR_I16}, {"u2", SCALAR_U16},
+    {"i4", SCALAR_I32},  {"u4", SCALAR_U32}, {"i8", SCALAR_I64}, {"f4", SCALAR_F32}, {"f8", SCALAR_F64},
 };
 
 bool npy_is(const char *data, size_t size) { return size >= 10 && !memcmp(data, "\x93NUMPY", 6); }
@@ -25,7 +28,8 @@ static bool npy_descr(const char *at, RawArray *out)
     out->big_endian = *at == '>';
     if (!strchr("<>|=", *at)) return false;
     for (size_t i = 0; i < COUNT(npy_scalars); i++)
-        if (!strncmp(at + 1, npy_scalars[i].code, 2) && (at[3] == '\'' || at[3] == '"')) out->scalar = npy_scalars[i].scalar;
+        if (!strncmp(at + 1, npy_scalars[i].code, 2) && (at[3] == '\'' || at[3] == '"'))
+            out->scalar = npy_scalars[i].scalar;
     return out->scalar != SCALAR_NONE;
 }
 
@@ -58,19 +62,23 @@ bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
     if (length > size - at) return npy_error(cx, path, "it ends within its header");
     const char *header = str_copy_n(cx->arena, data + at, length);
     *out = (RawArray){.path = path, .at = p + at + length};
-    if (!npy_descr(npy_entry(header, "descr"), out)) return npy_error(cx, path, "its element type is none of bool, integer, f32, f64");
+    if (!npy_descr(npy_entry(header, "descr"), out))
+        return npy_error(cx, path, "its element type is none of bool, integer, f32, f64");
     const char *fortran = npy_entry(header, "fortran_order");
-    if (!fortran || str_starts(fortran, "True")) return npy_error(cx, path, "it is stored column by column; save it with numpy.ascontiguousarray");
+    if (!fortran || str_starts(fortran, "True"))
+        return npy_error(cx, path, "it is stored column by column; save it with numpy.ascontiguousarray");
     if (!npy_shape(npy_entry(header, "shape"), out)) return npy_error(cx, path, "its shape is damaged");
     if (!array_sizes_fit(out, size - at - length, &needed) || needed != size - at - length)
-        return npy_error(cx, path, str_format(cx->arena, "its header announces %zu bytes of elements, %zu follow", needed, size - at - length));
+        return npy_error(cx, path,
+                         str_format(cx->arena, "its header announces %zu bytes of elements, %zu follow", needed,
+                                    size - at - length));
     return true;
 }
 
 void npy_write(Text *to, uint32_t dtype, int rank, const int64_t *shape, const void *at, size_t bytes)
 {
-    static const char *const codes[] = {[NNRT_BOOL] = "|b1", [NNRT_U8] = "|u1", [NNRT_I8] = "|i1", [NNRT_I32] = "<i4",
-                                        [NNRT_I64] = "<i8", [NNRT_F32] = "<f4", [NNRT_F64] = "<f8"};
+    static const char *const codes[] = {[NNRT_BOOL] = "|b1", [NNRT_U8] = "|u1",  [NNRT_I8] = "|i1", [NNRT_I32] = "<i4",
+                                        [NNRT_I64] = "<i8",  [NNRT_F32] = "<f4", [NNRT_F64] = "<f8"};
     Text header = {to->arena, 0, 0, 0};
     text_add(&header, "{'descr': '%s', 'fortran_order': False, 'shape': (", codes[dtype]);
     for (int i = 0; i < rank; i++) text_add(&header, "%s%lld", i ? ", " : "", (long long)shape[i]);
