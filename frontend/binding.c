@@ -86,11 +86,54 @@ static void force_item(Binding *b)
     }
 }
 
+/* ---- a long body needs no deep recursion: what a name surely reads is settled before it, on a list ---- */
+
+typedef struct Needs { Frame *frame; Binding *found; } Needs;
+
+static void find_need(const Expr *e, Needs *n)
+{
+    if (!e || n->found) return;
+    if (e->kind == EX_REF && !e->ref.prime) {
+        Binding *b = map_get(n->frame->values, e->text);
+        if (b && b->state == BINDING_WAITING && b->item && b->item->kind == ITEM_BIND) n->found = b;
+        return;
+    }
+    find_need(e->a, n);
+    if (e->kind == EX_IF) return; /* what only one branch reads may not be wanted */
+    find_need(e->b, n);
+    for (int i = 0; i < e->list.n; i++) find_need(e->list.at[i], n);
+    for (int i = 0; i < e->args.n; i++) find_need(e->args.at[i].value, n);
+}
+
+static void settle_needs(Binding *b)
+{
+    VEC(Binding *) todo = {0};
+    Arena *a = b->frame->e->arena;
+    vec_push(a, &todo, b);
+    while (todo.n) {
+        Binding *top = todo.at[todo.n - 1];
+        Needs n = {top->frame, NULL};
+        find_need(top->item->value, &n);
+        if (n.found) {
+            n.found->state = BINDING_QUEUED;
+            vec_push(a, &todo, n.found);
+            continue;
+        }
+        todo.n--;
+        if (top != b && top->state == BINDING_QUEUED) binding_force(top);
+    }
+}
+
 Val binding_force(Binding *b)
 {
     Elab *e = b->frame->e;
     if (b->state == BINDING_READY) return b->val;
     if (b->state == BINDING_ACTIVE) return cycle(b);
+    if (b->state == BINDING_WAITING && b->item && b->item->kind == ITEM_BIND) {
+        b->state = BINDING_QUEUED;
+        settle_needs(b);
+        if (b->state == BINDING_READY) return b->val;
+    }
     b->state = BINDING_ACTIVE;
     vec_push(e->arena, &e->active, b);
     if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE)) b->val = param_value(b->frame, b->item);

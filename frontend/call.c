@@ -152,11 +152,11 @@ static Val region_value(Frame *f, Frame *in, const Decl *d, Val *inputs, int n, 
 {
     Elab *e = f->e;
     Block *around = e->block;
-    Value *args[64], *results[64];
+    Value *args[MAX_INPUTS], *results[MAX_INPUTS];
     int nargs = 0, count = result_count(d);
     for (int i = 0; i < n; i++)
         if (inputs[i].kind == VAL_TENSOR) args[nargs++] = inputs[i].tensor;
-    if (count > 64) count = 64;
+    if (count > MAX_INPUTS) count = MAX_INPUTS;
     Node *call = region_new(around, OP_CALL, args, nargs, count, &(Attr){.callee = d->path.text}, site_at(f, at));
     e->block = call->region;
     Val v = body_value(in, d, NULL);
@@ -293,8 +293,8 @@ static Val size_of_pack(Frame *f, const Expr *e)
 
 static int places_for_inputs(const Function *fn)
 {
-    if (fn->kind == FN_DEFINED) return fn->decl->inputs.n ? 64 : 0;
-    return fn->kind == FN_BUILTIN && fn->builtin->high == 0 ? 0 : 64;
+    if (fn->kind == FN_DEFINED) return fn->decl->inputs.n ? MAX_INPUTS : 0;
+    return fn->kind == FN_BUILTIN && fn->builtin->high == 0 ? 0 : MAX_INPUTS;
 }
 
 Val call_expr(Frame *f, Expr *e, const Type *want)

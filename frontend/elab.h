@@ -92,7 +92,7 @@ struct Function {
 };
 
 /* ---- frames ---- */
-typedef enum BindingState { BINDING_WAITING, BINDING_ACTIVE, BINDING_READY } BindingState;
+typedef enum BindingState { BINDING_WAITING, BINDING_QUEUED, BINDING_ACTIVE, BINDING_READY } BindingState;
 typedef struct Binding {
     const char *name;
     Span span;
@@ -176,6 +176,7 @@ struct Elab {
     VEC(Binding *) active;
     VEC(const Decl *) applying;
     int depth;
+    bool stopped;       /* it grew too large: nothing more is elaborated */
     bool checking;      /* a definition that nothing applies, with abstract sizes */
     uint64_t again;     /* settings that turned out to be needed when compiling */
     uint64_t fixed;     /* those known to be */
@@ -199,6 +200,7 @@ Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *
 Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
 
 /* ---- scope.c: names ---- */
+enum { MAX_INPUTS = 64 };
 void definitions_read(Elab *e, Definitions *to, const File *file);
 Frame *frame_new(Elab *e, const Decl *decl, Frame *caller);
 Frame *frame_root(Elab *e, bool builtin);

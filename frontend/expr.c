@@ -2,7 +2,7 @@
 #include "frontend/elab.h"
 #include <string.h>
 
-enum { MAX_LEVELS = 2000 };
+enum { MAX_LEVELS = 2000, MAX_VALUES = 500000 };
 
 /* ---- numbers in the graph ---- */
 
@@ -359,9 +359,13 @@ static Val elaborate_kind(Frame *f, Expr *e, const Type *want)
 Val elaborate(Frame *f, Expr *e, const Type *want)
 {
     Elab *el = f->e;
-    if (el->depth >= MAX_LEVELS || el->graph->nvalues > 4000000) {
-        Diag *d = fault(f, e->span, "E0104", "this becomes too %s", el->depth >= MAX_LEVELS ? "deep" : "large");
-        diag_primary(d, "definitions apply each other more than %d levels deep, or millions of times", MAX_LEVELS);
+    bool deep = el->depth >= MAX_LEVELS, large = el->graph->nvalues > MAX_VALUES;
+    if (el->stopped) return poison;
+    if (deep || large) {
+        el->stopped = true;
+        Diag *d = fault(f, e->span, "E0104", "this becomes too %s", deep ? "deep" : "large");
+        diag_primary(d, deep ? "definitions apply each other through more than %d levels" : "more than %d values",
+                     deep ? MAX_LEVELS : MAX_VALUES);
         return poison;
     }
     el->depth++;

@@ -329,8 +329,8 @@ Val tree_map(Frame *f, const Function *fn, OpCode op, Val *in, int n, Span at)
     out->path = first->tree->path;
     for (int i = 0; i < first->tree->leaves.n; i++) {
         int tensor = first->tree->leaves.at[i].tensor;
-        Val args[64];
-        bool all = n <= 64;
+        Val args[MAX_INPUTS];
+        bool all = n <= MAX_INPUTS;
         for (int k = 0; k < n && all; k++) {
             args[k] = in[k];
             if (in[k].kind != VAL_TREE) continue;

@@ -103,7 +103,8 @@ static void model_build(Elab *e, const Decl *d)
 void models_build(Elab *e)
 {
     for (int i = 0; i < e->file->decls.n; i++)
-        if (e->file->decls.at[i]->kind == DECL_MODEL) model_build(e, e->file->decls.at[i]);
+        if (e->file->decls.at[i]->kind == DECL_MODEL && e->file->decls.at[i]->inputs.n <= MAX_INPUTS)
+            model_build(e, e->file->decls.at[i]);
 }
 
 /* ---- definitions that nothing applies: with symbols for their dims and options ---- */
@@ -189,7 +190,7 @@ void unapplied_check(Elab *e)
 {
     for (int i = 0; i < e->file->decls.n; i++) {
         const Decl *d = e->file->decls.at[i];
-        if (d->kind != DECL_FN && d->kind != DECL_LAYER) continue;
+        if ((d->kind != DECL_FN && d->kind != DECL_LAYER) || e->stopped || d->inputs.n > MAX_INPUTS) continue;
         check_inputs(e, d);
         if (!map_has(e->applied, d->path.text)) check_unapplied(e, d);
     }

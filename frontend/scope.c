@@ -52,6 +52,12 @@ static void define_hyper(Elab *e, Definitions *to, const Decl *d)
 static void define_callable(Elab *e, Definitions *to, const Decl *d)
 {
     const char *name = d->path.text;
+    if (d->inputs.n > MAX_INPUTS) {
+        Diag *m = diag_error(e->cx->diags, "E0104", d->path.span, "`%s` has more than %d inputs", name, MAX_INPUTS);
+        diag_primary(m, "%d inputs", d->inputs.n);
+        map_set(to->broken, name, (void *)d);
+        return;
+    }
     const Decl *was = map_get(to->callables, name);
     if (!was) was = map_get(to->instances, name);
     if (was) {

@@ -59,12 +59,12 @@ static void note_signature(Diag *d, Frame *f, const Val *in)
     Text note = {.arena = e->arena};
     text_add(&note, "%s", signature_text(e, decl));
     int width = 0;
-    const char *heads[64];
-    for (int i = 0; i < decl->inputs.n && i < 64; i++) {
+    const char *heads[MAX_INPUTS];
+    for (int i = 0; i < decl->inputs.n && i < MAX_INPUTS; i++) {
         heads[i] = str_format(e->arena, "%s: %s", decl->inputs.at[i].ref.path.text, val_text(e, in[i]));
         if ((int)strlen(heads[i]) > width) width = (int)strlen(heads[i]);
     }
-    for (int i = 0; i < decl->inputs.n && i < 64; i++) {
+    for (int i = 0; i < decl->inputs.n && i < MAX_INPUTS; i++) {
         const char *sets = in[i].kind == VAL_TENSOR ? sets_text(f, decl->inputs.at[i].type, in[i].tensor->type) : "";
         if (*sets) text_add(&note, "\n%-*s  sets %s", width, heads[i], sets);
         else text_add(&note, "\n%s", heads[i]);
@@ -452,8 +452,7 @@ bool signature_solve(Frame *f, Val *in, Span at)
     const Decl *d = f->decl;
     names_begin(f);
     find_form(f, in);
-    Match ms[64];
-    if (d->inputs.n > 64) return false;
+    Match ms[MAX_INPUTS];
     bool tensors = false;
     for (int i = 0; i < d->inputs.n; i++) {
         ms[i] = (Match){f, d->inputs.at[i].type, {0}, d->inputs.at[i].ref.path.text, i, in, at};
