@@ -14,7 +14,7 @@ static void link_files(const Run *r)
 {
     DIR *d = opendir(r->folder);
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] == '.') continue;
+        if (e->d_name[0] == '.' || str_ends(e->d_name, ".case")) continue;
         char *from = str_format(r->arena, "%s/%s", r->folder, e->d_name);
         if (symlink(from, str_format(r->arena, "%s/%s", r->scratch, e->d_name))) fatal("cannot link %s", from);
     }
@@ -90,7 +90,8 @@ static int by_name(const void *a, const void *b) { return strcmp(*(char *const *
 int main(int argc, char **argv)
 {
     if (argc < 4) fatal("usage: transcript BIN ROOT FOLDER [CASE...]");
-    Run r = {arena_new(), argv[3], NULL, 0, 0, getenv("NNC_BLESS") != NULL};
+    Run r = {arena_new(), realpath(argv[3], NULL), NULL, 0, 0, getenv("NNC_BLESS") != NULL};
+    if (!r.folder) fatal("there is no folder %s", argv[3]);
     setenv("PATH", str_format(r.arena, "%s:%s", argv[1], getenv("PATH")), 1);
     setenv("ROOT", argv[2], 1);
     setenv("NO_COLOR", "1", 1);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Every code that the compiler can say has a page; the page's wrong example gives exactly that code, and its right one
-compiles without a word. A wrong example is a text (```nn bad) or commands beside the right one (```sh bad), called model.nn."""
+compiles without a word. A wrong example is a text (```nn bad) or commands beside the right one (```sh bad), called net.nn."""
 import pathlib, re, subprocess, sys, tempfile
 
 build, root = map(pathlib.Path, sys.argv[1:3])
@@ -36,8 +36,8 @@ def check(page, code):
         failures.append("%s: no right or no wrong example" % page.name)
         return
     with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "model.nn").write_text(good)
-        for command in ("nnc check model.nn", "nnc model.nn -o model.so"):
+        (pathlib.Path(folder) / "net.nn").write_text(good)
+        for command in ("nnc check net.nn", "nnc net.nn -o net.so"):
             status, said = say(folder, command)
             if status or said:
                 failures.append("%s: the right example is refused:\n%s" % (page.name, said))
