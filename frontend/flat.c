@@ -398,8 +398,8 @@ static bool tensors_placed(Flat *f, Span file)
 
 Program *flat_build(Cx *cx, const File *file, const FrontendOptions *options)
 {
-    const char *name = file->source->name;
-    Program *p = program_new(cx, options->name ? options->name : name, name);
+    const char *name = file->source->name, *stem = str_copy_n(cx->arena, name, strcspn(name, "."));
+    Program *p = program_new(cx, options->name ? options->name : stem, name);
     Flat f = {.cx = cx, .arena = cx->arena, .program = p};
     Span whole = {file->source, 0, 0};
     if (options->ndefines) {

@@ -13,7 +13,8 @@ static const Source *std_source(Cx *cx, const FrontendOptions *o, const StdFile 
     Source *s = NULL;
     if (o->std_dir) {
         const char *base = strrchr(file->name, '/');
-        s = source_read(cx->arena, str_format(cx->arena, "%s/%s", o->std_dir, base ? base + 1 : file->name), file->name);
+        s = source_read(cx->arena, str_format(cx->arena, "%s/%s", o->std_dir, base ? base + 1 : file->name),
+                        file->name);
     }
     if (!s) s = source_new(cx->arena, file->name, file->text, file->size);
     s->builtin = true;
@@ -22,7 +23,8 @@ static const Source *std_source(Cx *cx, const FrontendOptions *o, const StdFile 
 
 static void read_std(Elab *e)
 {
-    for (int i = 0; i < std_nfiles; i++) definitions_read(e, &e->std, file_parse(e->cx, std_source(e->cx, e->options, &std_files[i])));
+    for (int i = 0; i < std_nfiles; i++)
+        definitions_read(e, &e->std, file_parse(e->cx, std_source(e->cx, e->options, &std_files[i])));
 }
 
 /* ---- dims and -D ---- */
@@ -45,7 +47,8 @@ static void settle_labels(Elab *e, const Decl *d, Symbol *s)
         labels[i] = d->labels.at[i].text;
         for (int k = 0; k < i; k++) {
             if (!str_equal(labels[k], labels[i])) continue;
-            Diag *m = fault(e->root, d->labels.at[i].span, "E0406", "two places of `%s` are called \"%s\"", s->name, labels[i]);
+            Diag *m = fault(e->root, d->labels.at[i].span, "E0406", "two places of `%s` are called \"%s\"", s->name,
+                            labels[i]);
             diag_primary(m, "the second one");
             diag_label(m, d->labels.at[k].span, "the first one");
         }
@@ -96,10 +99,12 @@ static Val define_text(Elab *e, const Hyperparameter *h, const char *text)
     if (was.kind == VAL_TEXT) return (Val){.kind = VAL_TEXT, .text = str_copy(e->arena, text)};
     if (was.kind == VAL_BOOL && (str_equal(text, "true") || str_equal(text, "false"))) return val_bool(text[0] == 't');
     const char *line = str_format(e->arena, "hyper value = %s\n", text);
-    Cx quiet = {e->arena, &e->dropped};
+    Cx quiet = {e->arena, &e->dropped}, *loud = e->cx; /* one message says it all */
     File *file = file_parse(&quiet, source_new(e->arena, "-D", line, strlen(line)));
     bool good = was.kind == VAL_NUMBER && !file->broken && file->decls.n == 1 && file->decls.at[0]->kind == DECL_HYPER;
+    e->cx = &quiet;
     Val v = good ? elaborate(e->root, file->decls.at[0]->value, NULL) : poison;
+    e->cx = loud;
     return v.kind == VAL_NUMBER ? v : poison;
 }
 
@@ -116,7 +121,9 @@ static void define(Elab *e, const Define *d)
         return;
     }
     Val v = define_text(e, h, d->value);
-    if (v.kind == VAL_POISON) define_fault(e, d, "no value that this hyper may have");
+    ValKind kind = hyper_default(e->root, h).kind;
+    if (v.kind == VAL_POISON)
+        define_fault(e, d, kind == VAL_BOOL ? "this hyper is `true` or `false`" : "this hyper is a number");
     h->val = v;
     h->state = BINDING_READY;
     h->fixed = h->structural = true;
@@ -148,7 +155,8 @@ static void check_declarations(Elab *e)
         if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
         if (d->kind == DECL_INSTANCE) number_layers(e, d);
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
-        for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++) missing(e->root, d->wheres.at[k].span, "a condition on a hyper");
+        for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++) missing(e->root, d->wheres.at[k].span,
+                                                                               "a condition on a hyper");
         if (d->kind != DECL_SETTING) continue;
         Diag *m = fault(e->root, d->span, "E0101", "`%s` cannot stand here", d->path.text);
         diag_primary(m, "a definition may come here");
