@@ -30,7 +30,8 @@ static bool add_selectors(Frame *f, Expr *e, Selectors *to)
     else if (e->kind == EX_REF && str_equal(e->text, "first")) s.kind = SELECT_FIRST;
     else if (e->kind == EX_REF && str_equal(e->text, "last")) s.kind = SELECT_LAST;
     else if (e->kind != EX_REF || e->ref.prime) {
-        Diag *d = fault(f, e->span, "E0216", "an axis is called by its role, its size's name, `first`, `last` or `...`");
+        Diag *d = fault(f, e->span, "E0216",
+                        "an axis is called by its role, its size's name, `first`, `last` or `...`");
         diag_primary(d, "no name of an axis");
         return false;
     }
@@ -104,7 +105,8 @@ static bool choose_pack(Frame *f, const Selectors *s, const Selector *at, const 
         bool same = true;
         for (int i = 0; i < p->npack && same; i++)
             same = dim_equal(x->type.axes[from + i].dim, p->pack[i].dim) == PROVED &&
-                   (!p->pack[i].role || !x->type.axes[from + i].role || str_equal(p->pack[i].role, x->type.axes[from + i].role));
+                   (!p->pack[i].role || !x->type.axes[from + i].role ||
+                    str_equal(p->pack[i].role, x->type.axes[from + i].role));
         if (!same) continue;
         uint32_t run = ((1u << p->npack) - 1) << from;
         if (run & *out) continue; /* chosen already, by name */
@@ -120,7 +122,8 @@ bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t
     if (!x->type.rank || f->pointwise) {
         Diag *d = fault(f, at, "E0202", "a single number has no axes");
         diag_primary(d, "nothing to choose from");
-        if (f->pointwise) diag_help(d, "`%s` works on single numbers; write its input as `real[...]`", f->decl->path.text);
+        if (f->pointwise)
+            diag_help(d, "`%s` works on single numbers; write its input as `real[...]`", f->decl->path.text);
         return false;
     }
     for (int i = 0; i < s->n; i++) {
@@ -153,12 +156,14 @@ Val builtin_reduce(Call *c)
     if (c->n == 2 && op == OP_MIN) return apply_operator(f, OP_MIN2, c->in, 2, c->at);
     const OptionVal *over = option_in(c->options, "over"), *along = option_in(c->options, "along");
     if (c->in[0].kind != VAL_TENSOR) {
-        Diag *d = fault(f, c->at, "E0412", "`%s` reduces a tensor, but this is %s", c->builtin->name, val_text(f->e, c->in[0]));
+        Diag *d = fault(f, c->at, "E0412", "`%s` reduces a tensor, but this is %s", c->builtin->name,
+                        val_text(f->e, c->in[0]));
         diag_primary(d, "nothing to reduce");
         return poison;
     }
     if ((over && along) || (op == OP_ARGMAX && (along || !over))) {
-        Diag *d = fault(f, c->at, "E0404", over ? "`%s` takes `over` or `along`, not both" : "`%s` needs `over`", c->builtin->name);
+        Diag *d = fault(f, c->at, "E0404", over ? "`%s` takes `over` or `along`, not both" : "`%s` needs `over`",
+                        c->builtin->name);
         diag_primary(d, op == OP_ARGMAX ? "along which axis?" : "`over` drops the axes, `along` keeps them");
         return poison;
     }

@@ -11,7 +11,8 @@ static Val cycle(Binding *b)
     Text path = {.arena = e->arena};
     for (int i = first; i < e->active.n; i++) text_add(&path, "`%s` needs ", e->active.at[i]->name);
     Diag *d = fault(b->frame, b->span, "E0214", "`%s` is defined by itself", b->name);
-    diag_primary(d, e->active.n - first == 1 ? "`%s` needs `%s`" : "the way round begins and ends here", b->name, b->name);
+    diag_primary(d, e->active.n - first == 1 ? "`%s` needs `%s`" : "the way round begins and ends here", b->name,
+                 b->name);
     for (int i = first + 1; i < e->active.n; i++) {
         const char *next = i + 1 < e->active.n ? e->active.at[i + 1]->name : b->name;
         diag_label(d, e->active.at[i]->span, "`%s` needs `%s`", e->active.at[i]->name, next);
@@ -136,7 +137,8 @@ Val binding_force(Binding *b)
     }
     b->state = BINDING_ACTIVE;
     vec_push(e->arena, &e->active, b);
-    if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE)) b->val = param_value(b->frame, b->item);
+    if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE))
+        b->val = param_value(b->frame, b->item);
     else if (b->item && b->item->kind == ITEM_BIND) force_item(b);
     else if (b->is_layer) {
         Function *fn = function_of_expr(b->frame, (Expr *)b->value);

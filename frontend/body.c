@@ -4,7 +4,8 @@
 
 static bool is_known_word(const char *name)
 {
-    static const char *const words[] = {"true", "false", "pi", "inf", "training", "step", "epoch", "real", "int", "tree"};
+    static const char *const words[] = {"true", "false", "pi", "inf", "training", "step", "epoch", "real", "int",
+                                        "tree"};
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_equal(words[i], name)) return true;
     return dtype_named(name) != DT_NONE;

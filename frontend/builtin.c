@@ -73,7 +73,8 @@ static Val builtin_random(Call *c)
 {
     if (!check_want(c)) return poison;
     bool normal = c->builtin->op == OP_NORMAL;
-    Value *in[] = {number_option(c, normal ? "std" : "low", normal), number_option(c, normal ? "mean" : "high", !normal)};
+    Value *in[] = {number_option(c, normal ? "std" : "low", normal),
+                   number_option(c, normal ? "mean" : "high", !normal)};
     if (!in[0] || !in[1]) return poison;
     Attr attr = {.random = {next_stream(c->f)}};
     return val_tensor(build(c->f, c->at, c->builtin->op, in, 2, &attr, c->want));
@@ -118,7 +119,8 @@ Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at)
         Type to = type_with_dtype(v.tensor->type, t);
         return val_tensor(build(f, at, OP_CONVERT, &v.tensor, 1, NULL, &to));
     }
-    Diag *d = fault(f, at, "E0412", "`%s` converts tensors and numbers, but this is %s", dtype_name(t), val_text(f->e, v));
+    Diag *d = fault(f, at, "E0412", "`%s` converts tensors and numbers, but this is %s", dtype_name(t),
+                    val_text(f->e, v));
     diag_primary(d, "no number");
     return poison;
 }
@@ -163,7 +165,8 @@ const Builtin *builtin_named(const char *name)
 
 const char *missing_builtin(const char *name)
 {
-    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "take", "slice", "concat",
+    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "take", "slice",
+                                        "concat",
                                         "split", "pad", "reverse", "scatter_add", "final", "total"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (str_equal(names[i], name)) return names[i];

@@ -87,7 +87,9 @@ Function *function_of_expr(Frame *f, Expr *e)
         return function_named(f, &e->ref.path, e);
     case EX_CALL: return function_with_options(f, e);
     case EX_PIPE: return chain_of(f, e);
-    case EX_IF: return condition_of(f, elaborate(f, e->a, NULL), e->a->span, &truth) ? function_of_expr(f, truth ? e->b : e->c) : NULL;
+    case EX_IF:
+        if (!condition_of(f, elaborate(f, e->a, NULL), e->a->span, &truth)) return NULL;
+        return function_of_expr(f, truth ? e->b : e->c);
     case EX_PATTERN: {
         Function *fn = NEW(f->e->arena, Function);
         *fn = (Function){.kind = FN_PATTERN, .span = e->span, .name = "this pattern", .pattern = e, .frame = f};
@@ -194,14 +196,16 @@ static Val apply_framed(Frame *f, Frame *in, const Function *fn, Val *inputs, in
     return v;
 }
 
-static Val apply_defined(Frame *f, const Function *fn, Val *inputs, int n, Span at, const char *const *texts, const Type *want)
+static Val apply_defined(Frame *f, const Function *fn, Val *inputs, int n, Span at, const char *const *texts,
+                         const Type *want)
 {
     Elab *e = f->e;
     const Decl *d = fn->decl;
     if (is_recursive(f, fn, at)) return poison;
     if (n != d->inputs.n && !wrong_count(f, fn, n, at)) return poison;
     if (!n && !want) {
-        Diag *m = fault(f, at, "E0412", "`%s` makes a tensor of the type it is given to, and none is written", fn->name);
+        Diag *m = fault(f, at, "E0412", "`%s` makes a tensor of the type it is given to, and none is written",
+                        fn->name);
         diag_primary(m, "of which type?");
         diag_help(m, "write it: `name: f32[...] = %s`", fn->name);
         return poison;
@@ -240,7 +244,8 @@ static Val apply_chain(Frame *f, const Function *fn, Val *in, int n, Span at, co
         const Function *part = fn->chain.at[i];
         Span place = i || fn->frame->decl ? part->span : at;
         bool many = i && v.kind == VAL_TUPLE;
-        v = apply(f, part, i == 0 ? in : many ? v.parts : &v, i == 0 ? n : many ? v.n : 1, place, i ? NULL : texts, NULL);
+        v = apply(f, part, i == 0 ? in : many ? v.parts : &v, i == 0 ? n : many ? v.n : 1, place, i ? NULL : texts,
+                  NULL);
         if (v.kind == VAL_POISON) return v;
     }
     return v;

@@ -231,7 +231,8 @@ const Origin *origin_of_size(Frame *f, const Expr *size); /* where the number be
 /* ---- solve.c: a signature against its inputs ---- */
 bool signature_solve(Frame *f, Val *in, Span at);
 bool result_solve(Frame *f, const Type *want, Span at); /* a generator against the type it is given to */
-bool formulas_check(Frame *f, const Val *in, Span at); /* sizes that are formulas, when all names and options are known */
+/* Sizes that are formulas, when all names and options are known. */
+bool formulas_check(Frame *f, const Val *in, Span at);
 
 /* ---- where.c ---- */
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts);
@@ -282,7 +283,8 @@ bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t
 Val axes_of_expr(Frame *f, Expr *e);
 Val builtin_reduce(Call *c);
 const Dim *pattern_size(Frame *f, const char *name, Span at); /* NULL where the name is no size */
-Value *move_repeat(Frame *f, Value *v, const Type *to, const int *place, Span at); /* place[i]: axis of v that i is, or -1 */
+/* place[i]: the axis of v that axis i of the result is, or -1 where it is repeated. */
+Value *move_repeat(Frame *f, Value *v, const Type *to, const int *place, Span at);
 Val pattern_apply(Frame *f, const Expr *p, Val *in, int n, Span at);
 Val contract_at(Frame *f, Val a, Val b, Span at);
 

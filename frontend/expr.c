@@ -23,7 +23,10 @@ Value *tensor_of(Frame *f, Val v, DType dtype, Span at)
     Type t = type_scalar(dtype);
     double known;
     if (v.kind == VAL_TENSOR) return v.tensor;
-    if (v.kind == VAL_BOOL) return build(f, at, OP_CONST, NULL, 0, &(Attr){.constant = {.value = v.truth}}, &(Type){.dtype = DT_BOOL});
+    if (v.kind == VAL_BOOL) {
+        t = type_scalar(DT_BOOL);
+        return build(f, at, OP_CONST, NULL, 0, &(Attr){.constant = {.value = v.truth}}, &t);
+    }
     if (number_known(&v.num, &known)) return build(f, at, OP_CONST, NULL, 0, &(Attr){.constant = {.value = known}}, &t);
     if (v.num.kind == NUM_SIZE && dtype_is_int(dtype) && number_dim(f->e, v.num))
         return build(f, at, OP_SIZE, NULL, 0, &(Attr){.size = number_dim(f->e, v.num)}, &t);
@@ -104,7 +107,8 @@ static Val compare_numbers(Frame *f, OpCode op, const Val *in, Span at)
     Verdict v = number_compare(e, op, *a, *b);
     if (v != UNDECIDED) return val_bool(v == PROVED);
     if (e->checking) return val_bool(true);
-    Diag *d = fault(f, at, "E0212", "nothing says whether %s %s %s", plain_text(e, *a), op_info(op)->text, plain_text(e, *b));
+    Diag *d = fault(f, at, "E0212", "nothing says whether %s %s %s", plain_text(e, *a), op_info(op)->text,
+                    plain_text(e, *b));
     diag_primary(d, "this must be decided when compiling");
     diag_help(d, "a size becomes a number by `-D`, or give it a bound: `dim N in 1..64`");
     return poison;
@@ -271,7 +275,8 @@ Val apply_operator(Frame *f, OpCode op, Val *in, int n, Span at)
     if (all_of(in, n, VAL_BOOL)) return operate_truths(f, op, in, n, at);
     if (all_of(in, n, VAL_TEXT)) return compare_texts(f, op, in, at);
     for (int i = 0; i < n; i++) {
-        if (in[i].kind == VAL_TENSOR || in[i].kind == VAL_NUMBER || (in[i].kind == VAL_BOOL && takes_truth(op))) continue;
+        if (in[i].kind == VAL_TENSOR || in[i].kind == VAL_NUMBER || (in[i].kind == VAL_BOOL && takes_truth(op)))
+            continue;
         Diag *d = fault(f, at, "E0412", "`%s` works on tensors and numbers, but this is %s", op_info(op)->text,
                         val_text(f->e, in[i]));
         diag_primary(d, "%s", val_text(f->e, in[i]));

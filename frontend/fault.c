@@ -99,7 +99,8 @@ void label_type(Elab *e, Diag *d, Val v)
 {
     if (v.kind != VAL_TENSOR) return;
     Type t = v.tensor->type;
-    for (int i = 0; i < t.rank; i++) label_origin(d, t.axes[i].origin, "%s comes from here", dim_text(e->arena, t.axes[i].dim));
+    for (int i = 0; i < t.rank; i++)
+        label_origin(d, t.axes[i].origin, "%s comes from here", dim_text(e->arena, t.axes[i].dim));
 }
 
 const char *source_text(Elab *e, Span s)

@@ -176,11 +176,12 @@ static Tensor tensor_of_item(Frame *f, const Item *it, Type type)
     if (t.role != ROLE_OPT) return t;
     t.train = e->train;
     const char *train = e->train >= 0 ? e->program->trains.at[e->train].name : "";
+    const char *block = e->train > 0 ? str_format(e->arena, "%s/", train) : ""; /* the first one's go without */
     if (f->leaf) {
         t.path = str_format(e->arena, "%s.%s%s.%s", train, f->slot, name, f->leaf);
-        t.key = str_format(e->arena, "opt/%s%s/%s", f->slot, name, f->leaf);
+        t.key = str_format(e->arena, "opt/%s%s%s/%s", block, f->slot, name, f->leaf);
     } else {
-        t.key = str_format(e->arena, "state/%s", name);
+        t.key = str_format(e->arena, "state/%s%s", block, name);
     }
     return t;
 }
@@ -343,7 +344,8 @@ Val tree_map(Frame *f, const Function *fn, OpCode op, Val *in, int n, Span at)
         Val v = fn ? apply(g, fn, args, n, at, NULL, NULL) : apply_operator(g, op, args, n, at);
         if (v.kind == VAL_POISON) return poison;
         if (v.kind != VAL_TENSOR) {
-            Diag *d = fault(f, at, "E0412", "a function of a tree gives a tensor for each leaf, but this is %s", val_text(e, v));
+            Diag *d = fault(f, at, "E0412", "a function of a tree gives a tensor for each leaf, but this is %s",
+                            val_text(e, v));
             diag_primary(d, "no tensor");
             return poison;
         }

@@ -155,8 +155,8 @@ static void check_declarations(Elab *e)
         if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
         if (d->kind == DECL_INSTANCE) number_layers(e, d);
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
-        for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++) missing(e->root, d->wheres.at[k].span,
-                                                                               "a condition on a hyper");
+        for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++)
+            missing(e->root, d->wheres.at[k].span, "a condition on a hyper");
         if (d->kind != DECL_SETTING) continue;
         Diag *m = fault(e->root, d->span, "E0101", "`%s` cannot stand here", d->path.text);
         diag_primary(m, "a definition may come here");

@@ -112,7 +112,8 @@ void models_build(Elab *e)
 static const Dim *abstract_dim(Elab *e, const char *name, Span span)
 {
     Symbol *s = NEW(e->arena, Symbol);
-    *s = (Symbol){.name = name, .index = e->program->symbols.n + e->nabstract++, .low = 1, .high = INT64_MAX, .span = span,
+    *s = (Symbol){.name = name, .index = e->program->symbols.n + e->nabstract++, .low = 1, .high = INT64_MAX,
+                  .span = span,
                   .abstract = true};
     return dim_symbol(e->dims, s);
 }
@@ -138,7 +139,8 @@ static void abstract_names(Frame *f, const Decl *d)
     Elab *e = f->e;
     for (int i = 0; i < d->binders.n; i++) {
         Binder b = d->binders.at[i];
-        vec_push(e->arena, &f->dims, ((DimBinding){.name = b.name, .dim = abstract_dim(e, b.name, b.span), .input = -1}));
+        vec_push(e->arena, &f->dims, ((DimBinding){.name = b.name, .dim = abstract_dim(e, b.name, b.span),
+                                                   .input = -1}));
     }
     f->has_pack = true;
     f->npack = 1;
@@ -181,7 +183,8 @@ static void check_inputs(Elab *e, const Decl *d)
 {
     for (int i = 0; i < d->inputs.n; i++) {
         if (d->inputs.at[i].type) continue;
-        Diag *m = diag_error(e->cx->diags, "E0408", d->inputs.at[i].span, "`%s` has no type", d->inputs.at[i].ref.path.text);
+        Diag *m = diag_error(e->cx->diags, "E0408", d->inputs.at[i].span, "`%s` has no type",
+                             d->inputs.at[i].ref.path.text);
         diag_primary(m, "write its type: `%s: real[...]`", d->inputs.at[i].ref.path.text);
     }
 }

@@ -277,7 +277,8 @@ const Dim *number_dim(Elab *e, Number n)
 {
     if (n.kind == NUM_EXACT && n.q == 1) return dim_const(e->dims, n.p);
     if (n.kind == NUM_SIZE) return dim_divide(e->dims, n.top, n.bottom);
-    if (n.kind == NUM_REAL && n.real == floor(n.real) && fabs(n.real) < 9e15) return dim_const(e->dims, (int64_t)n.real);
+    if (n.kind == NUM_REAL && n.real == floor(n.real) && fabs(n.real) < 9e15)
+        return dim_const(e->dims, (int64_t)n.real);
     return NULL;
 }
 

@@ -74,12 +74,14 @@ static bool check_option_kind(Frame *f, const Function *fn, const Arg *a, const 
     else if (str_equal(kind, "str")) want = VAL_TEXT;
     else if (kind) return true;
     else if (o->value && o->value->kind == EX_TEXT) want = VAL_TEXT;
-    else if (o->value && o->value->kind == EX_REF && (str_equal(o->value->text, "true") || str_equal(o->value->text, "false")))
+    else if (o->value && o->value->kind == EX_REF &&
+             (str_equal(o->value->text, "true") || str_equal(o->value->text, "false")))
         want = VAL_BOOL;
     bool number = v.kind == VAL_TENSOR && v.tensor->type.rank == 0 && dtype_is_float(v.tensor->type.dtype);
     if (v.kind == want || (want == VAL_NUMBER && number)) return true;
     const char *wanted = want == VAL_BOOL ? "true or false" : want == VAL_TEXT ? "a text" : "a number";
-    Diag *d = fault(f, a->value->span, "E0412", "`%s` of `%s` is %s, but %s is given", name, fn->name, wanted, val_text(f->e, v));
+    Diag *d = fault(f, a->value->span, "E0412", "`%s` of `%s` is %s, but %s is given", name, fn->name, wanted,
+                    val_text(f->e, v));
     diag_primary(d, "%s is needed", wanted);
     return false;
 }
@@ -100,7 +102,8 @@ static bool option_read(Frame *f, Function *fn, const Arg *a, const char *name, 
     if (option_in(&fn->options, name)) return given_twice(f, fn, a, name);
     Val v = option_value(f, fn, name, a->value);
     if (!check_option_kind(f, fn, a, name, v)) return false;
-    vec_push(f->e->arena, &fn->options, ((OptionVal){name, v, a->value->span, a->name ? a->name_span : a->span, origin_of_size(f, a->value)}));
+    vec_push(f->e->arena, &fn->options, ((OptionVal){name, v, a->value->span, a->name ? a->name_span : a->span,
+                                                     origin_of_size(f, a->value)}));
     return true;
 }
 

@@ -64,7 +64,8 @@ static int left_atom(Pattern *p, Expr *e, const Dim *found)
         if (found && have && dim_equal(found, have) != PROVED) {
             Elab *el = p->f->e;
             Diag *d = pattern_fault(p, p->at, "`%s` of this pattern needs one size", name);
-            diag_primary(d, "`%s` would be both %s and %s", name, dim_text(el->arena, have), dim_text(el->arena, found));
+            diag_primary(d, "`%s` would be both %s and %s", name, dim_text(el->arena, have),
+                         dim_text(el->arena, found));
             diag_label(d, e->span, "`%s` is %s here", name, dim_text(el->arena, found));
         }
         if (!have) p->atoms[known].size = found;
@@ -104,7 +105,8 @@ static void left_group(Pattern *p, Expr *e, const Axis *axis, Group *g)
 static void left_pack(Pattern *p, const Value *x, int from, int n, Side *side, Span span)
 {
     if (p->has_pack && n != p->npack) {
-        diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""), "%d axes, and %d before", n, p->npack);
+        diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""),
+                     "%d axes, and %d before", n, p->npack);
         return;
     }
     for (int i = 0; i < n && side->n < MAX_RANK; i++) {
@@ -112,7 +114,8 @@ static void left_pack(Pattern *p, const Value *x, int from, int n, Side *side, S
         Name *atom = &p->atoms[p->pack[i]];
         if (!atom->role) atom->role = x->type.axes[from + i].role;
         if (dim_equal(atom->size, x->type.axes[from + i].dim) != PROVED && !p->failed)
-            diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""), "their sizes differ");
+            diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""),
+                         "their sizes differ");
         side->groups[side->n++] = (Group){1, {p->pack[i]}};
     }
     p->has_pack = true;
@@ -136,7 +139,8 @@ static void left_axis(Pattern *p, const AxisExpr *a, const Axis *axis, Side *sid
     Group *g = &side->groups[side->n++];
     *g = (Group){0};
     if (a->role && axis->role && !str_equal(a->role, axis->role)) {
-        Diag *d = fault(p->f, a->span, "E0206", "this axis is `%s`, and the pattern calls it `%s`", axis->role, a->role);
+        Diag *d = fault(p->f, a->span, "E0206", "this axis is `%s`, and the pattern calls it `%s`", axis->role,
+                        a->role);
         diag_primary(d, "two different roles never match");
         label_origin(d, axis->origin, "`%s` comes from here", axis->role);
         p->failed = true;
@@ -194,7 +198,8 @@ static void right_part(Pattern *p, Expr *e, Group *g)
     if (atom < 0) {
         const Dim *size = written_size(p, e);
         if (!size && !p->failed) {
-            Diag *d = pattern_fault(p, e->span, "`%s` stands on the right alone, and is no size", e->text ? e->text : "this");
+            Diag *d = pattern_fault(p, e->span, "`%s` stands on the right alone, and is no size",
+                                    e->text ? e->text : "this");
             diag_primary(d, "unknown size");
         }
         atom = atom_new(p, NULL, size, e->span);
@@ -283,7 +288,8 @@ static Side flat_side(const Side *s)
 {
     Side flat = {0};
     for (int i = 0; i < s->n; i++)
-        for (int k = 0; k < s->groups[i].n && flat.n < MAX_RANK; k++) flat.groups[flat.n++] = (Group){1, {s->groups[i].atoms[k]}};
+        for (int k = 0; k < s->groups[i].n && flat.n < MAX_RANK; k++)
+            flat.groups[flat.n++] = (Group){1, {s->groups[i].atoms[k]}};
     return flat;
 }
 
@@ -379,7 +385,8 @@ static Val no_matrix(Frame *f, Val a, Val b, Span at)
 {
     Elab *e = f->e;
     bool numbers = a.kind != VAL_TENSOR || b.kind != VAL_TENSOR;
-    Diag *d = fault(f, at, numbers ? "E0412" : "E0202", "`@` sums over an axis of both sides, but they are %s and %s", val_text(e, a),
+    Diag *d = fault(f, at, numbers ? "E0412" : "E0202", "`@` sums over an axis of both sides, but they are %s and %s",
+                    val_text(e, a),
                     val_text(e, b));
     diag_primary(d, "one has no axis to sum over");
     diag_help(d, "a single number multiplies with `*`");

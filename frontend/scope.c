@@ -173,7 +173,8 @@ static const Graph *graph_of(const Value *v) { return v->def->parent->graph; }
 /* A first value is made in a graph of its own, where the inputs of the definition do not exist. */
 static Val of_this_graph(Frame *f, Val v, const char *name, Span at)
 {
-    const Value *inside = v.kind == VAL_TENSOR ? v.tensor : v.kind == VAL_NUMBER && v.num.kind == NUM_RUN ? v.num.run : NULL;
+    bool run = v.kind == VAL_NUMBER && v.num.kind == NUM_RUN;
+    const Value *inside = v.kind == VAL_TENSOR ? v.tensor : run ? v.num.run : NULL;
     if (!inside || graph_of(inside) == f->e->graph) return v;
     Diag *d = fault(f, at, "E0412", "a first value is made of numbers and generators, but `%s` is %s", name,
                     val_text(f->e, v));

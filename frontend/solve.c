@@ -94,7 +94,8 @@ static int axis_with(const Frame *f, int input, const char *name, int rank)
 {
     const TypeExpr *t = f->decl->inputs.at[input].type;
     for (int i = 0; i < t->axes.n; i++)
-        if (t->axes.at[i].size->kind == EX_REF && str_equal(t->axes.at[i].size->text, name)) return axis_place(t, rank, i);
+        if (t->axes.at[i].size->kind == EX_REF && str_equal(t->axes.at[i].size->text, name))
+            return axis_place(t, rank, i);
     return -1;
 }
 
@@ -105,8 +106,8 @@ static bool size_mismatch(const Match *m, const char *name, const DimBinding *wa
     const char *a = dim_text(e->arena, was->dim), *b = dim_text(e->arena, now->dim);
     bool open = dim_equal(was->dim, now->dim) == UNDECIDED;
     Diag *d = fault(m->f, m->at, open ? "E0212" : is_objective(m->f) ? "E0210" : "E0201",
-                    "`%s` needs one size for `%s`, but `%s` gives %s and `%s` gives %s", callee(m->f), name, was->from, a,
-                    m->name, b);
+                    "`%s` needs one size for `%s`, but `%s` gives %s and `%s` gives %s", callee(m->f), name,
+                    was->from, a, m->name, b);
     label_origin(d, was->origin, "`%s` = %s from `%s`", name, a, was->from);
     label_origin(d, now->origin, "`%s` = %s from `%s`", name, b, m->name);
     diag_primary(d, "`%s` would be both %s and %s", name, a, b);
@@ -181,7 +182,8 @@ static bool dtype_mismatch(const Match *m, const char *wanted)
     Elab *e = m->f->e;
     bool index_given = dtype_is_int(m->have.dtype) && m->have.range, index_wanted = str_equal(m->type->name, "int");
     bool confused = (index_given && str_equal(wanted, "floats")) || (index_wanted && dtype_is_float(m->have.dtype));
-    Diag *d = fault(m->f, m->at, confused ? "E0303" : "E0301", "`%s` takes %s as `%s`, but this is %s", callee(m->f), wanted,
+    Diag *d = fault(m->f, m->at, confused ? "E0303" : "E0301", "`%s` takes %s as `%s`, but this is %s", callee(m->f),
+                    wanted,
                     m->name, type_text(e->arena, m->have));
     diag_primary(d, "`%s` should be %s", m->name, source_text(e, m->type->span));
     for (int i = 0; i < m->have.rank; i++)
@@ -190,7 +192,7 @@ static bool dtype_mismatch(const Match *m, const char *wanted)
     if (index_given && !index_wanted)
         diag_help(d, "write `one_hot(%s)`, or use a function that takes an index, such as `cross_entropy`", m->name);
     else if (index_wanted && dtype_is_float(m->have.dtype))
-        diag_help(d, "give the place of the right class, an index such as `i32<C>[N]`, and not a row of ones and zeros");
+        diag_help(d, "give the place of the right class, an index such as `i32<C>[N]`, not a row of ones and zeros");
     else diag_help(d, "dtypes change only by name: `%s(...)`", index_wanted ? "int" : m->type->name);
     return false;
 }
@@ -256,8 +258,8 @@ static bool match_range(const Match *m)
     Elab *e = m->f->e;
     const char *range = dim_text(e->arena, m->have.range), *size = dim_text(e->arena, b->dim);
     Diag *d = fault(m->f, m->at, is_objective(m->f) ? "E0210" : "E0302",
-                    "`%s` needs one size for `%s`, but `%s` gives %s and the index `%s` is one of %s", callee(m->f), b->name,
-                    b->from, size, m->name, range);
+                    "`%s` needs one size for `%s`, but `%s` gives %s and the index `%s` is one of %s", callee(m->f),
+                    b->name, b->from, size, m->name, range);
     diag_primary(d, "`%s` would be both %s and %s", b->name, size, range);
     label_origin(d, b->origin, "`%s` = %s from `%s`", b->name, size, b->from);
     label_input(e, d, m->in ? m->in[m->input] : poison);
@@ -319,7 +321,8 @@ static bool match_formulas(const Match *m)
         if (same == PROVED) continue;
         Elab *e = m->f->e;
         const char *p = dim_text(e->arena, want), *q = dim_text(e->arena, x->dim);
-        Diag *d = fault(m->f, m->at, same == UNDECIDED ? "E0212" : "E0201", "`%s` takes %s as `%s` of `%s`, but %s arrive%s",
+        Diag *d = fault(m->f, m->at, same == UNDECIDED ? "E0212" : "E0201",
+                        "`%s` takes %s as `%s` of `%s`, but %s arrive%s",
                         callee(m->f), p, a->role ? a->role : source_text(e, a->span), m->name, q,
                         str_equal(q, "1") ? "s" : "");
         diag_primary(d, "`%s` is %s", m->name, type_text(e->arena, m->have));

@@ -122,7 +122,8 @@ enum { MAX_BRACKETS = 256 };
 /* Nothing of such a file is read: its end would come as a surprise at every level. */
 static TokenList too_deep(Reader *r, Token t)
 {
-    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "brackets are nested deeper than %d levels", MAX_BRACKETS);
+    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "brackets are nested deeper than %d levels",
+                         MAX_BRACKETS);
     diag_primary(d, "one level too many");
     diag_help(d, "name parts of this, in bindings of their own");
     TokenList nothing = {0};

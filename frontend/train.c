@@ -2,7 +2,8 @@
 #include "frontend/elab.h"
 #include <string.h>
 
-static const char *const settings[] = {"loss", "optimizer", "metric", "data", "split", "batch", "epochs", "seed", "stop"};
+static const char *const settings[] = {"loss", "optimizer", "metric", "data", "split", "batch", "epochs", "seed",
+                                       "stop"};
 
 typedef struct Training {
     Elab *e;
@@ -60,7 +61,8 @@ static void search_input(Expr *e, void *context)
 static const TypeExpr *input_type(Training *t, const Input *input)
 {
     InputSearch s = {t->e, input->ref.path.text, input->type};
-    for (int i = 0; !s.found && i < t->decl->body->items.n; i++) expr_each(t->decl->body->items.at[i]->value, search_input, &s);
+    for (int i = 0; !s.found && i < t->decl->body->items.n; i++)
+        expr_each(t->decl->body->items.at[i]->value, search_input, &s);
     if (s.found) return s.found;
     if (t->decl->body->broken || t->e->file->broken) return NULL;
     Diag *d = fault(t->f, input->span, "E0408", "`%s` has no type", s.name);
@@ -80,7 +82,8 @@ static void check_samples(Training *t)
         const Axis *a = &first->value->type.axes[0], *b = &in->value->type.axes[0];
         if (dim_equal(a->dim, b->dim) == PROVED) continue;
         Elab *e = t->e;
-        Diag *d = fault(t->f, in->span, "E0210", "`%s` has %s samples, but `%s` has %s", first->name, dim_text(e->arena, a->dim),
+        Diag *d = fault(t->f, in->span, "E0210", "`%s` has %s samples, but `%s` has %s", first->name,
+                        dim_text(e->arena, a->dim),
                         in->name, dim_text(e->arena, b->dim));
         diag_primary(d, "the first axis of all inputs counts the samples");
         label_origin(d, a->origin, "%s in `%s`", dim_text(e->arena, a->dim), first->name);
@@ -117,7 +120,8 @@ static void check_settings(Training *t)
             diag_primary(d, "unknown setting");
             const char *near = str_nearest(name, settings, COUNT(settings));
             if (near) diag_help(d, "did you mean `%s`?", near);
-            diag_note(d, "its settings are `loss`, `optimizer`, `metric`, `data`, `split`, `batch`, `epochs`, `seed`, `stop`");
+            diag_note(d, "its settings are `loss`, `optimizer`, `metric`, `data`, `split`, `batch`, `epochs`, `seed` and\n"
+                         "`stop`");
             continue;
         }
         bool repeats = str_equal(name, "metric") || str_equal(name, "stop");
@@ -170,14 +174,16 @@ static void read_split(Training *t)
 static void read_settings(Training *t)
 {
     check_settings(t);
-    int64_t epochs = whole_setting(t, "epochs", 1), batch = whole_setting(t, "batch", 1), seed = whole_setting(t, "seed", 0);
+    int64_t epochs = whole_setting(t, "epochs", 1), batch = whole_setting(t, "batch", 1);
+    int64_t seed = whole_setting(t, "seed", 0);
     TrainInfo *to = info(t);
     to->epochs = epochs;
     to->batch = batch;
     to->seed = seed;
     const Item *data = setting(t->decl, "data");
     if (data && data->value->kind == EX_TEXT) to->data = data->value->text;
-    else if (data) diag_primary(fault(t->f, data->value->span, "E0412", "`data` is a path"), "write it as a text: `\"digits\"`");
+    else if (data)
+        diag_primary(fault(t->f, data->value->span, "E0412", "`data` is a path"), "write it as a text: `\"digits\"`");
     read_split(t);
 }
 
@@ -222,7 +228,8 @@ static const char *unique_metric(Training *t, const char *name, int upto)
 
 static void metric_fault(Training *t, const Item *it, Val v)
 {
-    Diag *d = fault(t->f, it->value->span, "E0211", "a metric is one float or a pair of them, but this is %s", val_text(t->e, v));
+    Diag *d = fault(t->f, it->value->span, "E0211", "a metric is one float or a pair of them, but this is %s",
+                    val_text(t->e, v));
     diag_primary(d, "neither");
     label_type(t->e, d, v);
     diag_help(d, "reduce it to one number: `mean(...)`");
@@ -365,7 +372,8 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
 static void train_build(Elab *e, const Decl *d)
 {
     Program *p = e->program;
-    TrainInfo to = {.name = d->path.text, .epochs = -1, .batch = -1, .split_a = -1, .split_b = -1, .seed = -1, .span = d->path.span};
+    TrainInfo to = {.name = d->path.text, .epochs = -1, .batch = -1, .split_a = -1, .split_b = -1, .seed = -1,
+                    .span = d->path.span};
     for (int i = 0; i < p->trains.n; i++) {
         if (!str_equal(p->trains.at[i].name, to.name)) continue;
         Diag *m = diag_error(e->cx->diags, "E0406", d->path.span, "there are two train blocks called `%s`", to.name);

@@ -14,7 +14,8 @@ const Origin *origin_of_size(Frame *f, const Expr *size)
     Elab *e = f->e;
     const Binding *b = size->kind == EX_REF ? map_get(f->values, size->text) : NULL;
     const DimBinding *d = size->kind == EX_REF ? frame_dim(f, size->text) : NULL;
-    const Hyperparameter *h = size->kind == EX_REF && !b && !d && !f->builtin ? map_get(e->own.hypers, size->text) : NULL;
+    bool outer = size->kind == EX_REF && !b && !d && !f->builtin;
+    const Hyperparameter *h = outer ? map_get(e->own.hypers, size->text) : NULL;
     if (b && b->option && b->origin) return b->origin;
     if (d && d->origin) return d->origin;
     if (h && h->decl->value) return origin_new(e, size->span, origin_new(e, h->decl->value->span, NULL));
@@ -37,7 +38,8 @@ static const Dim *no_size(Frame *f, const Expr *at, Number n)
         d = fault(f, at->span, "E0208", "nothing says that %s is a whole number", plain_text(e, n));
         diag_primary(d, "%s divides %s only for some sizes", dim_text(e->arena, n.bottom), dim_text(e->arena, n.top));
     }
-    if (at->kind == EX_BINARY && at->op == OP_DIV) diag_help(d, "to round down, write `floor(%s)`", source_text(e, at->span));
+    if (at->kind == EX_BINARY && at->op == OP_DIV)
+        diag_help(d, "to round down, write `floor(%s)`", source_text(e, at->span));
     return NULL;
 }
 

@@ -38,9 +38,12 @@ static bool is_read(const Reads *r, const char *name) { return map_has(r->names,
 
 static void check_item(Elab *e, const Reads *r, Item *it)
 {
-    if (it->kind == ITEM_INSTANCE && !is_read(r, it->path.text)) warn(e, it->path.span, "W0501", "the layer", it->path.text);
-    if (it->kind == ITEM_PARAM && !is_read(r, it->path.text)) warn(e, it->path.span, "W0501", "the parameter", it->path.text);
-    if (it->kind == ITEM_STATE && !is_read(r, it->path.text)) warn(e, it->path.span, "W0501", "the state", it->path.text);
+    if (it->kind == ITEM_INSTANCE && !is_read(r, it->path.text))
+        warn(e, it->path.span, "W0501", "the layer", it->path.text);
+    if (it->kind == ITEM_PARAM && !is_read(r, it->path.text))
+        warn(e, it->path.span, "W0501", "the parameter", it->path.text);
+    if (it->kind == ITEM_STATE && !is_read(r, it->path.text))
+        warn(e, it->path.span, "W0501", "the state", it->path.text);
     if (it->kind != ITEM_BIND) return;
     it->unused = true;
     for (int i = 0; i < it->targets.n; i++) {
@@ -62,10 +65,12 @@ static void check_decl(Elab *e, Decl *d)
         if (!is_read(&r, d->inputs.at[i].ref.path.text))
             warn(e, d->inputs.at[i].ref.span, "W0502", "the input", d->inputs.at[i].ref.path.text);
     for (int i = 0; i < d->options.n; i++)
-        if (!is_read(&r, d->options.at[i].name)) warn(e, d->options.at[i].name_span, "W0503", "the option", d->options.at[i].name);
+        if (!is_read(&r, d->options.at[i].name))
+            warn(e, d->options.at[i].name_span, "W0503", "the option", d->options.at[i].name);
     if (d->kind == DECL_DIM) return;
     for (int i = 0; i < d->binders.n; i++)
-        if (!is_read(&r, d->binders.at[i].name)) warn(e, d->binders.at[i].span, "W0504", "the dim", d->binders.at[i].name);
+        if (!is_read(&r, d->binders.at[i].name))
+            warn(e, d->binders.at[i].span, "W0504", "the dim", d->binders.at[i].name);
 }
 
 static void check_file(Elab *e)
@@ -79,9 +84,12 @@ static void check_file(Elab *e)
     for (int i = 0; i < e->file->decls.n; i++) {
         const Decl *d = e->file->decls.at[i];
         for (int k = 0; d->kind == DECL_DIM && k < d->binders.n; k++)
-            if (!is_read(&r, d->binders.at[k].name)) warn(e, d->binders.at[k].span, "W0504", "the dim", d->binders.at[k].name);
-        if (d->kind == DECL_HYPER && !is_read(&r, d->path.text)) warn(e, d->path.span, "W0505", "the hyper", d->path.text);
-        if (d->kind == DECL_INSTANCE && !is_read(&r, d->path.text)) warn(e, d->path.span, "W0501", "the layer", d->path.text);
+            if (!is_read(&r, d->binders.at[k].name))
+                warn(e, d->binders.at[k].span, "W0504", "the dim", d->binders.at[k].name);
+        if (d->kind == DECL_HYPER && !is_read(&r, d->path.text))
+            warn(e, d->path.span, "W0505", "the hyper", d->path.text);
+        if (d->kind == DECL_INSTANCE && !is_read(&r, d->path.text))
+            warn(e, d->path.span, "W0501", "the layer", d->path.text);
     }
 }
 

@@ -146,7 +146,8 @@ Val gradient_of(Frame *f, Val of, Val with, Span at)
     Elab *e = f->e;
     if (of.kind == VAL_POISON || with.kind == VAL_POISON) return poison;
     bool tensor = with.kind == VAL_TENSOR && with.tensor->def->op == OP_TENSOR;
-    if (e->graph->kind != GRAPH_STEP && e->graph->kind != GRAPH_EVAL) return missing(f, at, "`grad` outside a train block");
+    if (e->graph->kind != GRAPH_STEP && e->graph->kind != GRAPH_EVAL)
+        return missing(f, at, "`grad` outside a train block");
     if (e->block != e->graph->body) return missing(f, at, "`grad` inside a function that reduces");
     if (of.kind != VAL_TENSOR || (with.kind != VAL_TREE && !tensor)) {
         Diag *d = fault(f, at, "E0412", "`grad` takes a number and a parameter, or the name of a layer or model");
@@ -211,7 +212,8 @@ void optimizer_apply(Frame *f, const Function *optimizer, Value *loss, Span at)
     if (!leaves.n) return;
     Node *g = gradient_node(f, loss, &leaves, at);
     if (type_is_poison(g->out[0].type)) return;
-    for (int i = 0; i < leaves.n; i++) step_param(f, optimizer, leaves.at[i].tensor, leaves.at[i].value, &g->out[i], at);
+    for (int i = 0; i < leaves.n; i++) step_param(f, optimizer, leaves.at[i].tensor, leaves.at[i].value, &g->out[i],
+                                                  at);
 }
 
 /* tiny.first' = ...: every leaf of the left from that of the right. */
@@ -238,12 +240,14 @@ void equation_apply(Frame *f, const Item *it)
         return;
     }
     if (v.kind != VAL_TREE) {
-        Diag *d = fault(f, it->value->span, "E0412", "`%s` is a tree of parameters, but this is %s", ref->path.text, val_text(e, v));
+        Diag *d = fault(f, it->value->span, "E0412", "`%s` is a tree of parameters, but this is %s", ref->path.text,
+                        val_text(e, v));
         diag_primary(d, "a tree is needed, such as `sgd(%s, grad(loss, %s))`", ref->path.text, ref->path.text);
         return;
     }
     for (int i = 0; i < v.tree->leaves.n; i++) {
         Leaf l = v.tree->leaves.at[i];
-        if (next_fits(f, l.tensor, val_tensor(l.value), it->value->span)) next_value(f, l.tensor, l.value, it->span, false);
+        if (next_fits(f, l.tensor, val_tensor(l.value), it->value->span))
+            next_value(f, l.tensor, l.value, it->span, false);
     }
 }

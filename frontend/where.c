@@ -82,7 +82,8 @@ static void help_option(Diag *d, Frame *f, const Expr *c)
     const Expr *value = b->option->value;
     bool found = value->kind == EX_REF && str_equal(value->text, c->b->text);
     diag_help(d, "write `%s = %s` (line %d)%s", c->a->text, dim_text(f->e->arena, dim->dim),
-              source_line(b->written.source, b->written.lo), found ? ", or leave it out: it is found from the input" : "");
+              source_line(b->written.source, b->written.lo), found ? ", or leave it out: it is found from the input"
+                  : "");
 }
 
 static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const char *const *texts, Verdict v)
@@ -90,7 +91,8 @@ static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const 
     Elab *e = f->e;
     const char *condition = source_text(e, w->condition->span);
     Diag *d = v == REFUTED ? fault(f, at, "E0208", "%s", where_message(f, w))
-                           : fault(f, at, "E0212", "nothing says whether `%s` holds for `%s`", condition, f->decl->path.text);
+                           : fault(f, at, "E0212", "nothing says whether `%s` holds for `%s`", condition,
+                                   f->decl->path.text);
     if (in && f->decl->inputs.n && in[0].kind == VAL_TENSOR)
         diag_primary(d, "`%s` is applied to %s%s%s", f->decl->path.text, texts && texts[0] ? texts[0] : "",
                      texts && texts[0] ? ": " : "", val_text(e, in[0]));
@@ -99,7 +101,8 @@ static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const 
     expr_each(w->condition, label_name, &labels);
     diag_note(d, "%s:%d demands `%s`", w->span.source->name, source_line(w->span.source, w->span.lo), condition);
     help_option(d, f, w->condition);
-    if (v == UNDECIDED) diag_help(d, "state it where the dim is declared, or in this definition: `where %s : \"...\"`", condition);
+    if (v == UNDECIDED) diag_help(d, "state it where the dim is declared, or in this definition: `where %s : \"...\"`",
+                                  condition);
 }
 
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts)
