@@ -374,7 +374,7 @@ static Node *call_line(const Line *l)
         break;
     default: break;
     }
-    flat_error(l->flat, e->span, "`%s` with %d inputs is no primitive", name, n);
+    flat_error(l->flat, e->span, "there is no primitive `%s` with %d input%s", name, n, n == 1 ? "" : "s");
     return NULL;
 }
 

@@ -18,16 +18,21 @@ typedef struct Pattern {
     bool failed;
 } Pattern;
 
-static Diag *pattern_fault(Pattern *p, Span span, const char *fmt, const char *text)
+static Diag *pattern_fault(Pattern *p, Span span, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static Diag *pattern_fault(Pattern *p, Span span, const char *fmt, ...)
 {
+    va_list ap;
+    va_start(ap, fmt);
+    const char *message = str_vformat(p->f->e->arena, fmt, ap);
+    va_end(ap);
     p->failed = true;
-    return fault(p->f, span, "E0204", fmt, text);
+    return fault(p->f, span, "E0204", "%s", message);
 }
 
 static int atom_new(Pattern *p, const char *text, const Dim *size, Span span)
 {
     if (p->natoms == MAX_ATOMS) {
-        if (!p->failed) diag_primary(pattern_fault(p, span, "this pattern has too many parts%s", ""), "one too many");
+        if (!p->failed) diag_primary(pattern_fault(p, span, "this pattern has too many parts"), "one too many");
         return 0;
     }
     p->atoms[p->natoms] = (Name){.text = text, .size = size, .span = span};
@@ -50,7 +55,7 @@ static const Dim *written_size(Pattern *p, Expr *e)
 static void push(Pattern *p, Group *g, int atom, Span span)
 {
     if (g->n < MAX_RANK) g->atoms[g->n++] = atom;
-    else if (!p->failed) diag_primary(pattern_fault(p, span, "an axis of too many parts%s", ""), "more than 8");
+    else if (!p->failed) diag_primary(pattern_fault(p, span, "an axis of too many parts"), "more than 8");
 }
 
 /* ---- left ---- */
@@ -90,14 +95,14 @@ static void left_group(Pattern *p, Expr *e, const Axis *axis, Group *g)
         if (p->atoms[atom].size) known = dim_mul(ds, known, p->atoms[atom].size);
         else if (open < 0) open = atom;
         else if (!p->failed)
-            diag_primary(pattern_fault(p, part->span, "at most one part of a split axis may be unknown%s", ""),
+            diag_primary(pattern_fault(p, part->span, "at most one part of a split axis may be unknown"),
                          "how large is `%s`?", part->text ? part->text : "this");
     }
     if (open < 0 || p->failed) return;
     p->atoms[open].size = dim_divide(ds, axis->dim, known);
     if (p->atoms[open].size) return;
     Arena *a = p->f->e->arena;
-    Diag *d = pattern_fault(p, e->span, "this axis does not split into such parts%s", "");
+    Diag *d = pattern_fault(p, e->span, "this axis does not split into such parts");
     diag_primary(d, "%s is no multiple of %s", dim_text(a, axis->dim), dim_text(a, known));
     label_origin(d, axis->origin, "%s comes from here", dim_text(a, axis->dim));
 }
@@ -105,7 +110,7 @@ static void left_group(Pattern *p, Expr *e, const Axis *axis, Group *g)
 static void left_pack(Pattern *p, const Value *x, int from, int n, Side *side, Span span)
 {
     if (p->has_pack && n != p->npack) {
-        diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""),
+        diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout"),
                      "%d axes, and %d before", n, p->npack);
         return;
     }
@@ -114,7 +119,7 @@ static void left_pack(Pattern *p, const Value *x, int from, int n, Side *side, S
         Name *atom = &p->atoms[p->pack[i]];
         if (!atom->role) atom->role = x->type.axes[from + i].role;
         if (dim_equal(atom->size, x->type.axes[from + i].dim) != PROVED && !p->failed)
-            diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout%s", ""),
+            diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout"),
                          "their sizes differ");
         side->groups[side->n++] = (Group){1, {p->pack[i]}};
     }
@@ -216,7 +221,7 @@ static void read_right(Pattern *p, const PatternList *list, Side *side, const ch
         bool spread = a->size->kind == EX_PACK && !a->size->paren;
         int axes = spread ? p->npack : 1;
         if (side->n + axes > MAX_RANK) {
-            diag_primary(pattern_fault(p, list->span, "a tensor has at most 8 axes%s", ""), "too many axes");
+            diag_primary(pattern_fault(p, list->span, "a tensor has at most 8 axes"), "too many axes");
             return;
         }
         if (spread) {
@@ -242,7 +247,8 @@ static void check_used(Pattern *p, int nleft)
         int64_t one;
         const Name *n = &p->atoms[i];
         if (n->used || (!n->text && n->size && dim_is_const(n->size, &one) && one == 1)) continue;
-        Diag *d = pattern_fault(p, n->span, "`%s` is missing on the right", n->text ? n->text : "this axis");
+        Diag *d = n->text ? pattern_fault(p, n->span, "`%s` is missing on the right", n->text)
+                          : pattern_fault(p, n->span, "an axis of size %s is missing on the right", dim_text(p->f->e->arena, n->size));
         diag_primary(d, "only a written `1` may vanish");
         diag_help(d, "to drop an axis, reduce it: `sum(x, over = ...)`, `mean` or `max`");
     }

@@ -181,8 +181,10 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n)
     Diag *d = diag_error(p->cx->diags, "E0101", at, "%s cannot stand here", token_text(p, i));
     diag_primary(d, "%s may come here", expected_text(p, expected, n));
     int open = open_bracket(p, i);
-    bool ended = kind == 0 || kind == T_SEP || kind == '}' || is_keyword(kind) || kind == ')' || kind == ']';
-    if (open >= 0 && ended) {
+    bool ended = kind == 0 || kind == T_SEP || kind == '}' || is_keyword(kind) || kind == ')' || kind == ']' ||
+                 first_in_line(p, i);
+    bool above = open >= 0 && source_line(p->source, p->tokens.at[open].lo) != source_line(p->source, at.lo);
+    if (open >= 0 && (ended || above)) {
         Token t = p->tokens.at[open];
         diag_label(d, (Span){p->source, t.lo, t.hi}, "this `%c` is still open", t.kind);
     }
@@ -196,8 +198,8 @@ Names broken_names(Parser *p, Span span)
     for (; p->tokens.at[i].kind == T_NAME; i++) {
         Token t = p->tokens.at[i];
         vec_push(p->arena, &names, str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo));
-        if (p->tokens.at[i + 1].kind != ',') break;
-        i++;
+        if (p->tokens.at[i + 1].kind == ',') i++;
+        else if (p->tokens.at[i + 1].kind != T_NAME || p->tokens.at[i].braces) break; /* `moel rings`: both */
     }
     return names;
 }

@@ -101,8 +101,8 @@ static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const 
     expr_each(w->condition, label_name, &labels);
     diag_note(d, "%s:%d demands `%s`", w->span.source->name, source_line(w->span.source, w->span.lo), condition);
     help_option(d, f, w->condition);
-    if (v == UNDECIDED) diag_help(d, "state it where the dim is declared, or in this definition: `where %s : \"...\"`",
-                                  condition);
+    if (v == UNDECIDED)
+        diag_help(d, "give the size a number, or its dim one by `-D`, or bounds that settle it: `dim N in 2..64`");
 }
 
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts)

@@ -105,7 +105,20 @@ static int find_column(const Reader *r, const char *name)
     return -1;
 }
 
-static bool missing_column(Reader *r, const nnrt_view *view, const char *name)
+static const char *field_text(const Reader *r, Field f)
+{
+    return str_copy_n(r->cx->arena, r->file->text + f.lo, f.hi - f.lo);
+}
+
+static bool names_hold(const Reader *r, Field f, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (field_is(r, f, names[i])) return true;
+    return false;
+}
+
+/* `wanted`: the view's columns, which are no candidates for another's name. */
+static bool missing_column(Reader *r, const nnrt_view *view, const char *name, const char *const *wanted, int n)
 {
     Span header = {r->file, r->row.at[0].lo, r->row.at[r->row.n - 1].hi};
     Diag *d = diag_error(r->cx->diags, "E0213", header, "`%s` has no column `%s` for the input `%s`", r->file->name,
@@ -113,9 +126,10 @@ static bool missing_column(Reader *r, const nnrt_view *view, const char *name)
     diag_primary(d, "the columns that are there");
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
     const char **have = NEW_ARRAY(r->cx->arena, const char *, r->row.n);
+    int others = 0;
     for (int i = 0; i < r->row.n; i++)
-        have[i] = str_copy_n(r->cx->arena, r->file->text + r->row.at[i].lo, r->row.at[i].hi - r->row.at[i].lo);
-    const char *near = str_nearest(name, have, r->row.n);
+        if (!names_hold(r, r->row.at[i], wanted, n)) have[others++] = field_text(r, r->row.at[i]);
+    const char *near = str_nearest(name, have, others);
     if (near) diag_help(d, "is it the column `%s`? name it `%s` in the first line", near, name);
     return false;
 }
@@ -135,7 +149,7 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
     int *places = NEW_ARRAY(r->cx->arena, int, out->width);
     for (int i = 0; i < out->width; i++) {
         places[i] = find_column(r, names[i]);
-        if (places[i] < 0) return missing_column(r, view, names[i]);
+        if (places[i] < 0) return missing_column(r, view, names[i], names, out->width);
     }
     out->view = view;
     out->places = places;
@@ -149,6 +163,8 @@ static bool bad_value(Reader *r, Field f, const nnrt_view *view, const char *why
                          (int)(f.hi - f.lo), r->file->text + f.lo, view->name);
     diag_primary(d, "%s", why);
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
+    const char *near = view->labels ? str_nearest(field_text(r, f), view->labels, (int)view->range) : NULL;
+    if (near) diag_help(d, "did you mean `%s`?", near);
     return false;
 }
 
