@@ -1,14 +1,6 @@
 /* The training loop: epochs over a source, in batches, in the order of (seed, epoch). */
-#include "session.h"
+#include "feed.h"
 #include <string.h>
-
-enum { DEFAULT_BATCH = 32 };
-
-void nnrt_source_init(nnrt_source *source)
-{
-    memset(source, 0, sizeof *source);
-    source->size = sizeof *source;
-}
 
 void nnrt_fit_options_init(nnrt_fit_options *options)
 {
@@ -18,303 +10,194 @@ void nnrt_fit_options_init(nnrt_fit_options *options)
     options->epochs = 1;
 }
 
-/* Batches of a source on their way to one entry's inputs. */
-typedef struct Feed {
-    nnrt_session *session;
-    int32_t entry;
-    const nnrt_entry *info;
-    const nnrt_source *source;
-    int64_t batch;      /* rows of a full one */
-    int64_t rows;       /* to be used */
-    int64_t bound;      /* rows that the inputs are bound for now */
-    int64_t *order;     /* row numbers, as this epoch takes them */
-    int64_t *permuted;  /* places in the given order */
-    int64_t *row_bytes; /* by input */
-    void **buffers;     /* by input: a batch of rows */
-} Feed;
+static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static int32_t complain(const Feed *f, int32_t status, const char *what)
-{
-    return nnrt__fail(&f->session->fault, status, "the samples for `%s` %s", f->info->name, what);
-}
+/* ---- one update ---- */
+typedef struct Fit {
+    const nnrt_fit_options *options;
+    nnrt_feed train, test;
+    int32_t update;               /* -1: the train feed runs `step`; else `grad`, and this is the update entry */
+    int64_t rows, update_rows;    /* of an epoch, of an update */
+    double *last, *test_totals;   /* of the last update's samples; of the held-out ones */
+    uint64_t first_step;
+    nnrt_progress progress;
+    bool over, cut;               /* cut: by on_batch, where the epoch's end is left for later */
+} Fit;
 
-/* ---- what a source must be ---- */
-static int32_t check_source(const Feed *f)
+/* Each part's gradient counts by its share of the samples, so that their sum is that of the whole. */
+static int32_t sum_gradients(Fit *fit, int64_t first, int64_t n)
 {
-    const nnrt_source *s = f->source;
-    if (!s || s->size != sizeof *s)
-        return complain(f, NNRT_ERR_NULL, "are missing, or not started by nnrt_source_init");
-    if (!s->arrays == !s->fetch)
-        return complain(f, NNRT_ERR_ARGUMENT, "must come either as arrays or by fetch");
-    for (uint32_t i = 0; s->arrays && i < f->info->ninputs; i++)
-        if (!s->arrays[i])
-            return nnrt__fail(&f->session->fault, NNRT_ERR_NULL, "the samples for `%s` lack the array of `%s` (%s)",
-                              f->info->name, f->info->inputs[i].name, f->info->inputs[i].where);
-    for (int64_t i = 0; s->chosen && i < s->nchosen; i++)
-        if (s->chosen[i] < 0 || s->chosen[i] >= s->rows)
-            return complain(f, NNRT_ERR_ARGUMENT, "choose a row that does not exist");
-    return f->rows < 1 ? complain(f, NNRT_ERR_SIZE, "are none") : NNRT_OK;
-}
-
-static int32_t settle_batch(Feed *f, int64_t wanted)
-{
-    const nnrt_entry *e = f->info;
-    const nnrt_train *t = e->train >= 0 ? &f->session->model->trains[e->train] : NULL;
-    if (wanted < 0)
-        return complain(f, NNRT_ERR_SIZE, "cannot come in batches of less than one");
-    if (e->rows == 0 && e->batch <= 0)
-        return complain(f, NNRT_ERR_SIZE, "have no sample axis");
-    if (e->rows == 0 && wanted != 0 && wanted != e->batch)
-        return nnrt__fail(&f->session->fault, NNRT_ERR_SIZE, "`%s` takes batches of %lld, and is given %lld", e->name,
-                          (long long)e->batch, (long long)wanted);
-    f->batch = e->rows == 0 ? e->batch : wanted ? wanted : t && t->batch > 0 ? t->batch : DEFAULT_BATCH;
-    if (e->rows != 0 && f->batch > f->rows)
-        f->batch = f->rows;
-    if (f->batch > f->rows)
-        return nnrt__fail(&f->session->fault, NNRT_ERR_SIZE, "`%s` takes batches of %lld, and there are only %lld "
-                          "samples", e->name, (long long)f->batch, (long long)f->rows);
-    return NNRT_OK;
-}
-
-/* The size of an input's axis; 0 where nothing settles it. */
-static int64_t axis_size(const Feed *f, const nnrt_axis *axis)
-{
-    const int64_t *sizes = f->source->sizes;
-    if (axis->size >= 0)
-        return axis->size;
-    if (axis->symbol < 0)
-        return sizes && axis->length ? axis->length(sizes) : 0;
-    for (uint32_t i = 0; sizes && i < f->info->nsymbols; i++)
-        if (f->info->symbols[i] == axis->symbol)
-            return sizes[i];
-    return 0;
-}
-
-static int32_t measure_rows(Feed *f)
-{
-    for (uint32_t i = 0; i < f->info->ninputs; i++) {
-        const nnrt_view *v = &f->info->inputs[i];
-        int64_t bytes = (int64_t)nnrt_dtype_bytes(v->dtype), all;
-        for (uint32_t k = 1; k < v->rank; k++)
-            if (axis_size(f, &v->axes[k]) < 1 || __builtin_mul_overflow(bytes, axis_size(f, &v->axes[k]), &bytes))
-                return nnrt__fail(&f->session->fault, NNRT_ERR_SIZE, "axis %u of `%s` (%s) needs a size in the "
-                                  "source's `sizes`", (unsigned)k + 1, v->name, v->where);
-        if (v->rank == 0 || __builtin_mul_overflow(bytes, f->batch, &all))
-            return complain(f, NNRT_ERR_SIZE, "have no sample axis, or are more than memory can hold");
-        f->row_bytes[i] = bytes;
+    nnrt_feed *f = &fit->train;
+    int32_t status = nnrt_zero_grad(f->session);
+    for (int64_t at = 0; at < n && !status; at += f->batch) {
+        int64_t part = least_of(f->batch, n - at);
+        status = nnrt__feed_run(f, first + at, part, (double)part / (double)n);
+        if (!status)
+            nnrt__feed_add_totals(fit->last, f);
     }
-    return NNRT_OK;
-}
-
-/* ---- life of a feed ---- */
-static int32_t make_buffers(Feed *f)
-{
-    nnrt_session *s = f->session;
-    uint32_t n = f->info->ninputs;
-    f->order = nnrt__alloc(s, (size_t)f->rows * sizeof *f->order);
-    f->permuted = nnrt__alloc(s, (size_t)f->rows * sizeof *f->permuted);
-    f->row_bytes = nnrt__alloc(s, n * sizeof *f->row_bytes);
-    f->buffers = nnrt__alloc(s, n * sizeof *f->buffers);
-    if (!f->order || !f->permuted || !f->row_bytes || !f->buffers)
-        return NNRT_ERR_MEMORY;
-    int32_t status = measure_rows(f);
-    for (uint32_t i = 0; i < n && !status; i++)
-        if (!(f->buffers[i] = nnrt__alloc(s, (size_t)(f->row_bytes[i] * f->batch))))
-            status = NNRT_ERR_MEMORY;
     return status;
 }
 
-static void feed_close(Feed *f)
+static int32_t skip(Fit *fit)
 {
-    nnrt_session *s = f->session;
-    uint32_t n = f->info->ninputs;
-    nnrt__unbind(s, f->entry);
-    for (uint32_t i = 0; f->buffers && i < n; i++)
-        nnrt__release(s, f->buffers[i], (size_t)(f->row_bytes[i] * f->batch));
-    nnrt__release(s, f->buffers, n * sizeof *f->buffers);
-    nnrt__release(s, f->row_bytes, n * sizeof *f->row_bytes);
-    nnrt__release(s, f->permuted, (size_t)f->rows * sizeof *f->permuted);
-    nnrt__release(s, f->order, (size_t)f->rows * sizeof *f->order);
+    memset(fit->last, 0, fit->train.info->ntotals * sizeof *fit->last);
+    fit->progress.skipped++;
+    return nnrt_zero_grad(fit->train.session);
 }
 
-static void set_order(Feed *f, bool shuffle, uint64_t seed, uint64_t epoch)
+/* `step`, or `grad` for each part and then `update`: where there is one part, with the same bits. */
+static int32_t run_update(Fit *fit, int64_t first, int64_t n)
 {
-    const int64_t *chosen = f->source->chosen;
-    if (shuffle)
-        nnrt_shuffle(seed, epoch, f->permuted, f->rows);
-    for (int64_t i = 0; i < f->rows; i++) {
-        int64_t at = shuffle ? f->permuted[i] : i;
-        f->order[i] = chosen ? chosen[at] : at;
-    }
-}
-
-static int32_t feed_open(Feed *f, nnrt_session *s, const char *train, int kind, const nnrt_source *source,
-                         int64_t batch)
-{
-    *f = (Feed){.session = s, .source = source};
-    f->entry = nnrt_find_entry(s->model, train, kind);
-    if (f->entry < 0)
-        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no train block%s%s", s->model->name, train ? " " : "",
-                          train ? train : "");
-    f->info = &s->model->entries[f->entry];
-    f->rows = !source ? 0 : source->chosen ? source->nchosen : source->rows;
-    int32_t status = check_source(f);
-    if (!status)
-        status = settle_batch(f, batch);
-    if (status)
+    nnrt_feed *f = &fit->train;
+    memset(fit->last, 0, f->info->ntotals * sizeof *fit->last);
+    if (fit->update < 0) {
+        int32_t status = nnrt__feed_run(f, first, n, 1);
+        if (!status)
+            nnrt__feed_add_totals(fit->last, f);
         return status;
-    status = make_buffers(f);
-    if (!status)
-        set_order(f, false, 0, 0);
-    else
-        feed_close(f);
-    return status;
-}
-
-/* ---- one batch ---- */
-static int64_t batches_of(const Feed *f)
-{
-    return f->info->rows ? (f->rows + f->batch - 1) / f->batch : f->rows / f->batch;
-}
-
-static int64_t rows_of_batch(const Feed *f, int64_t batch)
-{
-    int64_t left = f->rows - batch * f->batch;
-    return left < f->batch ? left : f->batch;
-}
-
-static int32_t bind_rows(Feed *f, int64_t rows)
-{
-    int32_t status = NNRT_OK;
-    for (uint32_t i = 0; i < f->info->ninputs && !status; i++) {
-        const nnrt_view *v = &f->info->inputs[i];
-        int64_t dims[NNRT__MAX_RANK] = {rows};
-        for (uint32_t k = 1; k < v->rank && k < NNRT__MAX_RANK; k++)
-            dims[k] = axis_size(f, &v->axes[k]);
-        status = nnrt_bind_input_at(f->session, f->entry, (int32_t)i, v->dtype, v->rank, dims, f->buffers[i],
-                                    (size_t)(rows * f->row_bytes[i]));
     }
-    f->bound = rows;
-    return status;
-}
-
-static int32_t gather(const Feed *f, const int64_t *rows, int64_t n)
-{
-    const nnrt_source *s = f->source;
-    if (s->fetch) {
-        int32_t status = s->fetch(s->user, rows, n, f->buffers);
-        return status ? complain(f, status, "could not be fetched") : NNRT_OK;
-    }
-    for (uint32_t i = 0; i < f->info->ninputs; i++) {
-        size_t bytes = (size_t)f->row_bytes[i];
-        const char *from = s->arrays[i];
-        char *to = f->buffers[i];
-        for (int64_t k = 0; k < n; k++)
-            memcpy(to + (size_t)k * bytes, from + (size_t)rows[k] * bytes, bytes);
-    }
-    return NNRT_OK;
-}
-
-/* Runs the entry on batch number `batch`; totals of the entry are then those of this batch. */
-static int32_t run_batch(Feed *f, int64_t batch)
-{
-    int64_t rows = rows_of_batch(f, batch);
-    int32_t status = rows == f->bound ? NNRT_OK : bind_rows(f, rows);
-    if (!status)
-        status = gather(f, f->order + batch * f->batch, rows);
-    if (status)
-        return status;
-    f->session->clock.first_sample = (uint64_t)(batch * f->batch);
+    int32_t status = sum_gradients(fit, first, n);
+    if (status == NNRT_ERR_NONFINITE && fit->options->on_nan == NNRT_SKIP_ON_NAN)
+        return skip(fit);
+    f->session->clock.first_sample = (uint64_t)first;
     f->session->clock.weight = 1;
-    nnrt_clear_totals(f->session, f->entry);
-    return nnrt_run(f->session, f->entry);
-}
-
-static void add_totals(double *to, const double *from, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        to[i] += from[i];
+    return status ? status : nnrt_run(f->session, fit->update);
 }
 
 /* ---- epochs ---- */
-static int32_t evaluate(Feed *f, double *totals)
+static bool report(Fit *fit, int (*callback)(void *, const nnrt_progress *))
 {
-    int32_t status = NNRT_OK;
-    memset(totals, 0, f->info->ntotals * sizeof *totals);
-    for (int64_t b = 0; b < batches_of(f) && !status; b++)
-        if (!(status = run_batch(f, b)))
-            add_totals(totals, nnrt_totals(f->session, f->entry), f->info->ntotals);
-    return status;
+    bool enough = callback && callback(fit->options->user, &fit->progress);
+    fit->over |= enough;
+    return enough;
 }
 
-typedef struct Fit {
-    const nnrt_fit_options *options;
-    Feed train, test;
-    double *totals, *test_totals; /* of one epoch */
-    nnrt_progress progress;
-    bool over;
-} Fit;
-
-static void report(Fit *fit, int (*callback)(void *, const nnrt_progress *))
+/* The samples from the cursor's position on. */
+static int32_t run_batches(Fit *fit)
 {
-    if (callback && callback(fit->options->user, &fit->progress))
-        fit->over = true;
+    nnrt_session *s = fit->train.session;
+    nnrt_cursor *c = &s->cursor;
+    nnrt_progress *p = &fit->progress;
+    const nnrt_fit_options *o = fit->options;
+    p->batch = (c->position + fit->update_rows - 1) / fit->update_rows;
+    while (c->position < fit->rows && !fit->over) {
+        int64_t n = least_of(fit->update_rows, fit->rows - c->position);
+        p->step = s->clock.step;
+        int32_t status = run_update(fit, c->position, n);
+        if (status)
+            return status;
+        p->batch++;
+        c->position += n;
+        for (uint32_t i = 0; i < fit->train.info->ntotals; i++)
+            s->epoch_totals[i] += fit->last[i];
+        p->stopped = nnrt_stop_of(fit->train.info, fit->last);
+        fit->over = p->stopped || (o->max_updates > 0 && s->clock.step - fit->first_step >= (uint64_t)o->max_updates);
+        fit->cut = report(fit, o->on_batch);
+    }
+    return NNRT_OK;
+}
+
+/* An epoch that is not whole is the best one only where there is none yet, and the next may better it. */
+static void judge_epoch(Fit *fit, bool whole)
+{
+    nnrt_cursor *c = &fit->train.session->cursor;
+    nnrt_progress *p = &fit->progress;
+    double loss = nnrt_loss_of(p->test ? p->test : p->totals);
+    p->best = whole ? loss < c->best : c->best_epoch == 0;
+    if (whole && p->best) {
+        c->best = loss;
+        c->best_epoch = p->epoch;
+    }
+    p->waited = p->epoch - c->best_epoch;
+}
+
+static bool waited_enough(const Fit *fit)
+{
+    const nnrt_session *s = fit->train.session;
+    uint64_t patience = (uint64_t)fit->options->patience, done = s->clock.epoch - 1;
+    return patience > 0 && done >= s->cursor.best_epoch && done - s->cursor.best_epoch >= patience;
+}
+
+static int32_t end_epoch(Fit *fit)
+{
+    nnrt_session *s = fit->train.session;
+    nnrt_progress *p = &fit->progress;
+    bool whole = s->cursor.position == fit->rows;
+    if (p->totals[0] == 0)
+        return nnrt__fail(&s->fault, NNRT_ERR_NONFINITE, "every batch of epoch %llu was skipped: no loss or gradient "
+                          "of `%s` is finite any more", (unsigned long long)p->epoch, fit->train.info->name);
+    int32_t status = fit->test_totals ? nnrt__feed_evaluate(&fit->test, fit->test_totals) : NNRT_OK;
+    if (status)
+        return status;
+    p->test = fit->test_totals;
+    judge_epoch(fit, whole);
+    if (whole) {
+        s->clock.epoch++;
+        s->cursor.position = 0;
+    }
+    report(fit, fit->options->on_epoch);
+    return NNRT_OK;
 }
 
 static int32_t run_epoch(Fit *fit)
 {
-    Feed *f = &fit->train;
-    nnrt_progress *p = &fit->progress;
-    memset(fit->totals, 0, f->info->ntotals * sizeof *fit->totals);
-    set_order(f, fit->options->shuffle, fit->options->seed, p->epoch);
-    p->test = NULL;
-    for (p->batch = 0; p->batch < p->batches && !fit->over;) {
-        p->step = f->session->clock.step;
-        int32_t status = run_batch(f, p->batch);
-        if (status)
-            return status;
-        p->batch++;
-        p->stopped = nnrt_stop_of(f->info, p->last);
-        add_totals(fit->totals, p->last, f->info->ntotals);
-        fit->over = p->stopped;
-        report(fit, fit->options->on_batch);
-    }
-    int32_t status = fit->test_totals ? evaluate(&fit->test, fit->test_totals) : NNRT_OK;
-    p->test = fit->test_totals;
-    if (!status)
-        report(fit, fit->options->on_epoch);
-    return status;
+    nnrt_session *s = fit->train.session;
+    fit->progress.epoch = s->clock.epoch;
+    fit->progress.test = NULL;
+    nnrt__feed_order(&fit->train, fit->options->shuffle, fit->options->seed, s->clock.epoch);
+    if (s->cursor.position == 0)
+        memset(s->epoch_totals, 0, fit->train.info->ntotals * sizeof *s->epoch_totals);
+    int32_t status = run_batches(fit);
+    return status || fit->cut ? status : end_epoch(fit);
 }
 
 static int32_t run_epochs(Fit *fit)
 {
     nnrt_session *s = fit->train.session;
     const nnrt_fit_options *o = fit->options;
-    nnrt_progress *p = &fit->progress;
-    uint64_t first = s->clock.epoch;
     int32_t status = NNRT_OK;
+    uint64_t end = o->epochs ? s->clock.epoch + (uint64_t)o->epochs : UINT64_MAX;
+    fit->progress.epochs = o->epochs ? end - 1 : 0;
+    fit->first_step = s->clock.step;
     s->clock.seed = o->seed;
-    for (uint64_t done = 0; !status && !fit->over && (o->epochs == 0 || done < (uint64_t)o->epochs); done++) {
-        p->epoch = s->clock.epoch = first + done;
+    while (!status && !fit->over && s->clock.epoch < end && !waited_enough(fit))
         status = run_epoch(fit);
-    }
-    if (!status)
-        s->clock.epoch++;
     s->clock.first_sample = 0;
+    s->clock.weight = 1;
     return status;
+}
+
+/* ---- the whole ---- */
+/* A training that stands in the middle of an epoch goes on there, if the epoch is the same one. */
+static int32_t set_cursor(Fit *fit)
+{
+    nnrt_session *s = fit->train.session;
+    nnrt_cursor *c = &s->cursor;
+    if (c->train != fit->train.info->train) {
+        nnrt__reset_cursor(s);
+        c->train = fit->train.info->train;
+    }
+    if (c->position > 0 && c->rows != fit->rows)
+        return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "the training stands at sample %lld of an epoch of %lld, and the "
+                          "samples for `%s` are %lld", (long long)c->position, (long long)c->rows,
+                          fit->train.info->name, (long long)fit->rows);
+    c->rows = fit->rows;
+    c->batch = fit->train.batch;
+    c->accumulate = fit->update_rows / fit->train.batch;
+    c->shuffle = fit->options->shuffle != 0;
+    return NNRT_OK;
 }
 
 static void describe(Fit *fit)
 {
-    const Feed *f = &fit->train;
+    const nnrt_feed *f = &fit->train;
     nnrt_progress *p = &fit->progress;
-    p->epochs = (uint64_t)fit->options->epochs;
-    p->batches = batches_of(f);
-    p->rows = f->info->rows ? f->rows : p->batches * f->batch;
-    p->dropped = f->rows - p->rows;
+    p->batches = (fit->rows + fit->update_rows - 1) / fit->update_rows;
+    p->rows = fit->rows;
+    p->dropped = f->rows - fit->rows;
     p->entry = f->info;
-    p->totals = fit->totals;
-    p->last = nnrt_totals(f->session, f->entry);
+    p->totals = f->session->epoch_totals;
+    p->last = fit->last;
 }
 
 static int32_t fit_with_test(Fit *fit, const char *train)
@@ -323,23 +206,23 @@ static int32_t fit_with_test(Fit *fit, const char *train)
     const nnrt_source *test = fit->options->test;
     size_t bytes = fit->train.info->ntotals * sizeof(double), test_bytes = 0;
     int64_t batch = fit->train.info->rows ? fit->train.batch : 0;
-    int32_t status = test ? feed_open(&fit->test, s, train, NNRT_EVAL, test, batch) : NNRT_OK;
+    int32_t status = test ? nnrt__feed_open(&fit->test, s, train, NNRT_EVAL, test, batch) : NNRT_OK;
     if (status)
         return status;
-    fit->totals = nnrt__alloc(s, bytes);
+    fit->last = nnrt__alloc(s, bytes);
     if (test) {
         test_bytes = fit->test.info->ntotals * sizeof(double);
         fit->test_totals = nnrt__alloc(s, test_bytes);
     }
-    status = fit->totals && (fit->test_totals || !test) ? NNRT_OK : NNRT_ERR_MEMORY;
+    status = fit->last && (fit->test_totals || !test) ? set_cursor(fit) : NNRT_ERR_MEMORY;
     if (!status) {
         describe(fit);
         status = run_epochs(fit);
     }
-    nnrt__release(s, fit->totals, bytes);
+    nnrt__release(s, fit->last, bytes);
     nnrt__release(s, fit->test_totals, test_bytes);
     if (test)
-        feed_close(&fit->test);
+        nnrt__feed_close(&fit->test);
     return status;
 }
 
@@ -350,37 +233,67 @@ static int32_t may_fit(nnrt_session *s)
     return s->model ? nnrt__need_values(s) : nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model");
 }
 
+static int32_t check_options(nnrt_session *s, const nnrt_fit_options *o)
+{
+    if (o->size != sizeof *o || o->epochs < 0)
+        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "the options for training are not started by "
+                          "nnrt_fit_options_init, or ask for less than no epoch");
+    if (o->accumulate < 0 || o->max_updates < 0 || o->patience < 0 || o->on_nan > NNRT_SKIP_ON_NAN)
+        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "the options for training ask for less than none, or for an "
+                          "unknown way to go on after numbers that are not finite");
+    return NNRT_OK;
+}
+
+/* By `step`, or by `grad` and `update` where the gradient is wanted before anything changes. */
+static int32_t open_train(Fit *fit, nnrt_session *s, const char **train, const nnrt_source *data)
+{
+    const nnrt_fit_options *o = fit->options;
+    bool by_step = o->accumulate <= 1 && o->on_nan == NNRT_STOP_ON_NAN;
+    int32_t step = nnrt_find_entry(s->model, *train, NNRT_STEP);
+    if (step >= 0)
+        *train = s->model->entries[step].name;
+    fit->update = by_step ? -1 : nnrt_find_entry(s->model, *train, NNRT_UPDATE);
+    if (step >= 0 && !by_step && fit->update < 0)
+        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` cannot accumulate or skip batches: its gradients depend "
+                          "on values that the same step changes", *train);
+    int32_t status = nnrt__feed_open(&fit->train, s, *train, by_step ? NNRT_STEP : NNRT_GRAD, data, o->batch);
+    if (status)
+        return status;
+    fit->rows = nnrt__feed_rows(&fit->train);
+    if (__builtin_mul_overflow(fit->train.batch, o->accumulate > 1 ? o->accumulate : 1, &fit->update_rows))
+        fit->update_rows = fit->rows;
+    return NNRT_OK;
+}
+
 int32_t nnrt_fit(nnrt_session *s, const char *train, const nnrt_source *data, const nnrt_fit_options *options)
 {
     int32_t status = may_fit(s);
     nnrt_fit_options plain;
     nnrt_fit_options_init(&plain);
     Fit fit = {.options = options ? options : &plain};
-    if (status)
-        return status;
-    if (fit.options->size != sizeof plain || fit.options->epochs < 0)
-        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "the options for training are not started by "
-                          "nnrt_fit_options_init, or ask for less than no epoch");
-    status = feed_open(&fit.train, s, train, NNRT_STEP, data, fit.options->batch);
+    if (!status)
+        status = check_options(s, fit.options);
+    if (!status)
+        status = open_train(&fit, s, &train, data);
     if (status)
         return status;
     status = fit_with_test(&fit, train);
-    feed_close(&fit.train);
+    nnrt__feed_close(&fit.train);
     return status;
 }
 
 int32_t nnrt_evaluate(nnrt_session *s, const char *train, const nnrt_source *data, int64_t batch, double *totals)
 {
-    Feed feed;
+    nnrt_feed feed;
     int32_t status = may_fit(s);
     if (status)
         return status;
     if (!totals)
         return nnrt__fail(&s->fault, NNRT_ERR_NULL, "there is no place for the totals");
-    status = feed_open(&feed, s, train, NNRT_EVAL, data, batch);
+    status = nnrt__feed_open(&feed, s, train, NNRT_EVAL, data, batch);
     if (status)
         return status;
-    status = evaluate(&feed, totals);
-    feed_close(&feed);
+    status = nnrt__feed_evaluate(&feed, totals);
+    nnrt__feed_close(&feed);
     return status;
 }

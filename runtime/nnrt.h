@@ -137,7 +137,8 @@ int32_t nnrt_read_grad(nnrt_session *session, const char *tensor, void *into, si
 int32_t nnrt_zero_grad(nnrt_session *session);
 int32_t nnrt_set_hyper(nnrt_session *session, const char *name, double value);
 int32_t nnrt_get_hyper(nnrt_session *session, const char *name, double *out_value);
-/* Seed, step, epoch, first sample and weight of the next call. step and update count the step on by themselves. */
+/* Seed, step, epoch, first sample and weight of the next call. step and update count the step on by themselves. A new
+   clock begins an epoch. */
 int32_t nnrt_set_clock(nnrt_session *session, const nnrt_step *clock);
 const nnrt_step *nnrt_clock(const nnrt_session *session);
 
@@ -175,9 +176,9 @@ typedef struct nnrt_source {
 void nnrt_source_init(nnrt_source *source);
 
 typedef struct nnrt_progress {
-    uint64_t epoch, epochs;     /* of this call; epoch counts from the clock's */
+    uint64_t epoch, epochs;     /* this one and the last one of this call, as the clock counts; 0: none is set */
     uint64_t step;              /* the last one done */
-    int64_t batch, batches;     /* done and to be done in this epoch */
+    int64_t batch, batches;     /* done and to be done in this epoch; accumulated ones are one */
     int64_t rows;               /* of one epoch, without those dropped */
     int64_t dropped;            /* a last smaller batch that a constant sample axis cannot take */
     const nnrt_entry *entry;    /* for nnrt_metric_of */
@@ -185,7 +186,11 @@ typedef struct nnrt_progress {
     const double *last;         /* of the last batch alone */
     const double *test;         /* held out, at the end of an epoch; else NULL */
     int stopped;                /* a `stop` of the model holds: this was the last batch */
+    int best;                   /* at the end of an epoch: its loss is the lowest (held out, where samples are) */
+    uint64_t waited;            /* epochs since the best one */
+    uint64_t skipped;           /* batches of this call whose loss or gradient was not finite */
 } nnrt_progress;
+enum nnrt_on_nan { NNRT_STOP_ON_NAN, NNRT_SKIP_ON_NAN };
 typedef struct nnrt_fit_options {
     uint32_t size;              /* sizeof(nnrt_fit_options) */
     uint32_t shuffle;           /* 1: each epoch in an order of its own, from seed and epoch; 0: as given */
@@ -194,15 +199,35 @@ typedef struct nnrt_fit_options {
     uint64_t seed;
     const nnrt_source *test;    /* held out: evaluated after each epoch; or NULL */
     void *user;
-    int (*on_batch)(void *user, const nnrt_progress *progress); /* nonzero stops, and fit returns NNRT_OK */
+    int (*on_batch)(void *user, const nnrt_progress *progress); /* nonzero stops there, and fit returns NNRT_OK */
     int (*on_epoch)(void *user, const nnrt_progress *progress);
+    int64_t accumulate;         /* so many batches make one update, with the gradient of all their samples; 0: one */
+    int64_t max_updates;        /* of this call; 0: no bound */
+    int64_t patience;           /* ends after so many epochs without a lower loss; 0: never */
+    uint32_t on_nan;            /* enum nnrt_on_nan: skip goes on with the next batch, as if this one were not there */
+    uint32_t spare;
 } nnrt_fit_options;
 void nnrt_fit_options_init(nnrt_fit_options *options); /* shuffled, one epoch, seed 0 */
-/* Trains by the `step` entry of a train block (NULL: the first). A loss that is not finite ends it with
-   NNRT_ERR_NONFINITE before any parameter has changed by it. */
+/* Trains by the `step` entry of a train block (NULL: the first); where batches are accumulated or may be skipped, by
+   `grad` and `update`, which give the same bits. It goes on where the last one ended, in the middle of an epoch too. A
+   loss that is not finite ends it with NNRT_ERR_NONFINITE before any parameter has changed by it. */
 int32_t nnrt_fit(nnrt_session *session, const char *train, const nnrt_source *data, const nnrt_fit_options *options);
 /* Adds the `eval` of every sample to totals (entry->ntotals of them, zeroed here). */
 int32_t nnrt_evaluate(nnrt_session *session, const char *train, const nnrt_source *data, int64_t batch, double *totals);
+
+/* Where a training stands in its data. nnrt_fit keeps it up with every batch, and checkpoints hold it. */
+typedef struct nnrt_cursor {
+    uint32_t size;              /* sizeof(nnrt_cursor) */
+    int32_t train;              /* its train block; -1: none has begun */
+    int64_t position;           /* samples of the clock's epoch that are done */
+    int64_t rows;               /* of an epoch */
+    int64_t batch, accumulate;
+    uint32_t shuffle;
+    uint32_t changed;           /* 1: loaded from a checkpoint of a model that computes something else */
+    uint64_t best_epoch;        /* 0: none yet */
+    double best;                /* its loss */
+} nnrt_cursor;
+const nnrt_cursor *nnrt_cursor_of(const nnrt_session *session);
 
 /* ---- shuffle.c: the order of (seed, epoch): 0 .. n-1, by Fisher and Yates with Philox4x32-10 ---- */
 void nnrt_shuffle(uint64_t seed, uint64_t epoch, int64_t *out_order, int64_t n);
@@ -213,6 +238,16 @@ int32_t nnrt_load(nnrt_session *session, const char *path); /* everything is che
 /* The same for a params area without a session. */
 int32_t nnrt_save_params(const nnrt_model *model, const void *params, const char *path, char *message, size_t size);
 int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path, char *message, size_t size);
+
+/* Takes what has the name, dtype and shape of a parameter or layer state; `tell` (or NULL) gets a sentence for each
+   tensor that is on one side alone. The session has values already. */
+int32_t nnrt_load_matching(nnrt_session *session, const char *path, void (*tell)(void *user, const char *sentence),
+                           void *user);
+
+/* ---- checkpoint.c: all that a training needs to go on: values, optimizer's state, settings, clock, cursor ---- */
+int32_t nnrt_save_checkpoint(nnrt_session *session, const char *path); /* the old file or the new one */
+/* Everything is checked before anything changes. nnrt_fit then gives the bits of a training that was never stopped. */
+int32_t nnrt_load_checkpoint(nnrt_session *session, const char *path);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
 /* A session: a model's memory, settings and clock. */
 #include "session.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,19 @@ static void reset_clock(nnrt_session *s, uint64_t seed)
     s->clock = (nnrt_step){.size = sizeof s->clock, .seed = seed, .step = 1, .epoch = 1, .weight = 1};
 }
 
+void nnrt__reset_cursor(nnrt_session *s)
+{
+    s->cursor = (nnrt_cursor){.size = sizeof s->cursor, .train = -1, .best = INFINITY};
+}
+
+uint32_t nnrt__most_totals(const nnrt_model *m)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < m->nentries; i++)
+        most = m->entries[i].ntotals > most ? m->entries[i].ntotals : most;
+    return most;
+}
+
 /* The settings as the model reads them: its size, then a double each. */
 static int32_t fill_hparams(nnrt_session *s)
 {
@@ -113,8 +127,11 @@ static int32_t fill_session(nnrt_session *s)
         return status;
     }
     reset_clock(s, 0);
+    nnrt__reset_cursor(s);
     if ((status = fill_hparams(s)))
         return status;
+    if (!(s->epoch_totals = nnrt__alloc(s, nnrt__most_totals(s->model) * sizeof *s->epoch_totals)))
+        return NNRT_ERR_MEMORY;
     if (!(s->bindings = nnrt__alloc(s, s->model->nentries * sizeof *s->bindings)))
         return NNRT_ERR_MEMORY;
     for (uint32_t i = 0; i < s->model->nentries; i++)
@@ -158,6 +175,7 @@ void nnrt_session_free(nnrt_session *s)
             free_binding(s, &m->entries[i], &s->bindings[i]);
         nnrt__release(s, s->bindings, m->nentries * sizeof *s->bindings);
         nnrt__release(s, s->hparams, m->hparams_bytes);
+        nnrt__release(s, s->epoch_totals, nnrt__most_totals(m) * sizeof *s->epoch_totals);
         nnrt__release(s, s->own_params, (size_t)m->params_bytes);
         nnrt__release(s, s->opt, (size_t)m->opt_bytes);
         nnrt__release(s, s->grads, (size_t)m->grads_bytes);
@@ -240,6 +258,7 @@ int32_t nnrt_init(nnrt_session *s, uint64_t seed)
     if ((status = s->model->init(s->own_params, s->opt, seed, NULL)))
         return nnrt__fail(&s->fault, status, "`%s` could not be given first values", s->model->name);
     reset_clock(s, seed);
+    nnrt__reset_cursor(s);
     s->own_values = true;
     s->has_grads = false;
     return nnrt__prepare(s);
@@ -294,8 +313,8 @@ static int32_t find_value(nnrt_session *s, const nnrt_tensor *t, char **out)
 
 int32_t nnrt_read(nnrt_session *s, const char *tensor, void *into, size_t bytes)
 {
-    const nnrt_tensor *t;
-    char *from;
+    const nnrt_tensor *t = NULL;
+    char *from = NULL;
     int32_t status = tensor_named(s, tensor, into, bytes, &t);
     if (status || (status = find_value(s, t, &from)))
         return status;
@@ -305,8 +324,8 @@ int32_t nnrt_read(nnrt_session *s, const char *tensor, void *into, size_t bytes)
 
 int32_t nnrt_write(nnrt_session *s, const char *tensor, const void *from, size_t bytes)
 {
-    const nnrt_tensor *t;
-    char *to;
+    const nnrt_tensor *t = NULL;
+    char *to = NULL;
     int32_t status = tensor_named(s, tensor, from, bytes, &t);
     if (status || (status = find_value(s, t, &to)))
         return status;
@@ -316,7 +335,7 @@ int32_t nnrt_write(nnrt_session *s, const char *tensor, const void *from, size_t
 
 int32_t nnrt_read_grad(nnrt_session *s, const char *tensor, void *into, size_t bytes)
 {
-    const nnrt_tensor *t;
+    const nnrt_tensor *t = NULL;
     int32_t status = tensor_named(s, tensor, into, bytes, &t);
     if (status)
         return status;
@@ -352,7 +371,7 @@ static int32_t find_setting(nnrt_session *s, const char *name, char **out)
 
 int32_t nnrt_set_hyper(nnrt_session *s, const char *name, double value)
 {
-    char *at;
+    char *at = NULL;
     int32_t status = find_setting(s, name, &at);
     if (!status)
         memcpy(at, &value, sizeof value);
@@ -361,7 +380,7 @@ int32_t nnrt_set_hyper(nnrt_session *s, const char *name, double value)
 
 int32_t nnrt_get_hyper(nnrt_session *s, const char *name, double *out_value)
 {
-    char *at;
+    char *at = NULL;
     int32_t status = find_setting(s, name, &at);
     if (status)
         return status;
@@ -381,10 +400,16 @@ int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock)
     if (clock->size != sizeof *clock || clock->step == 0 || clock->epoch == 0)
         return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "a clock needs its size, and step and epoch count from 1");
     s->clock = *clock;
+    s->cursor.position = 0;
     return NNRT_OK;
 }
 
 const nnrt_step *nnrt_clock(const nnrt_session *session)
 {
     return session ? &session->clock : NULL;
+}
+
+const nnrt_cursor *nnrt_cursor_of(const nnrt_session *session)
+{
+    return session ? &session->cursor : NULL;
 }

@@ -1,7 +1,7 @@
 /* session.h: what a session holds. Private to the folder. */
 #ifndef NNRT_SESSION_H
 #define NNRT_SESSION_H
-#include "fault.h"
+#include "file.h"
 #include "pool.h"
 
 enum { NNRT__MAX_RANK = 8 };
@@ -28,6 +28,8 @@ struct nnrt_session {
     const nnrt_model *model;
     nnrt_options options;
     nnrt_step clock;
+    nnrt_cursor cursor;
+    double *epoch_totals;     /* of the epoch that the cursor is in; as many as any entry has */
     void *params;             /* in use: own_params, or the host's */
     void *own_params, *opt, *grads, *work, *hparams;
     size_t work_bytes;
@@ -51,6 +53,12 @@ int32_t nnrt__need_opt(nnrt_session *s);
 int32_t nnrt__need_grads(nnrt_session *s);
 /* Rebuilds what is derived from params after their values changed. */
 int32_t nnrt__prepare(nnrt_session *s);
+
+/* A training that has not begun; the clock stays. */
+void nnrt__reset_cursor(nnrt_session *s);
+uint32_t nnrt__most_totals(const nnrt_model *m);
+/* nnrt_save_checkpoint by other system calls. */
+int32_t nnrt__save_checkpoint(nnrt_session *s, const nnrt_io *io, const char *path);
 
 /* False after keeping a sentence. */
 bool nnrt__has_entry(nnrt_session *s, int32_t entry);
