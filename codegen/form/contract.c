@@ -216,6 +216,12 @@ static LLVMValueRef axis_end(Cg *cg, const Contract *c, int axis)
     return axis == 0 ? c->hi : dim_value(cg, c->attr->sizes[c->attr->out[axis]]);
 }
 
+/* The next smaller tile. One row alone keeps the machine busy where it has several chains. */
+static int fewer_rows(const Contract *c)
+{
+    return c->rows == 1 ? 0 : c->rows > 3 && c->chains == 1 ? 2 : 1;
+}
+
 /* All rows over one strip of columns: the largest tiles first, then ever smaller ones. */
 static void strip_emit(Cg *cg, Contract *c, LLVMValueRef mask)
 {
@@ -227,7 +233,7 @@ static void strip_emit(Cg *cg, Contract *c, LLVMValueRef mask)
         return;
     }
     LLVMValueRef from = axis_start(cg, c, c->row_axis), to = axis_end(cg, c, c->row_axis);
-    for (c->rows = c->max_rows; c->rows > 0; c->rows = c->rows > 3 ? 2 : c->rows - 1) {
+    for (c->rows = c->max_rows; c->rows > 0; c->rows = fewer_rows(c)) {
         LLVMValueRef count = LLVMBuildNSWSub(b, to, from, "");
         LLVMValueRef left = LLVMBuildURem(b, count, const_i64(cg, c->rows), "");
         LLVMValueRef whole = LLVMBuildNSWSub(b, to, left, "");
