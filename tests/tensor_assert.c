@@ -54,8 +54,8 @@ static void differ(const Array *want, int64_t i, double got, double allowed, con
 {
     double w = want->at[i].value;
     int64_t ulp = want->type.dtype == DT_F32 ? ulp_distance_f32((float)w, (float)got) : ulp_distance_f64(w, got);
-    print_error("element %" PRId64 " of %" PRId64 ": wanted %.17g, got %.17g (%" PRId64 " ULP apart, %g allowed)\n", i, want->size, w,
-                got, ulp, allowed);
+    print_error("element %" PRId64 " of %" PRId64 ": wanted %.17g, got %.17g (%" PRId64 " ULP apart, %g allowed)\n", i,
+                want->size, w, got, ulp, allowed);
     _fail(file, line);
 }
 
@@ -84,6 +84,7 @@ void assert_array_close_at(const Array *want, const void *got, double relative, 
     for (int64_t i = 0; i < want->size; i++) scale = fmax(scale, fabs(want->at[i].value));
     for (int64_t i = 0; i < want->size; i++) {
         double w = want->at[i].value, g = element_of(want->type.dtype, got, i);
-        if (!(fabs(w - g) <= relative * scale) && !both_nan(w, g) && w != g) differ(want, i, g, relative * scale, file, line);
+        if (!(fabs(w - g) <= relative * scale) && !both_nan(w, g) && w != g)
+            differ(want, i, g, relative * scale, file, line);
     }
 }

@@ -8,7 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef struct Run { Arena *arena; const char *folder, *scratch; int passed, failed; bool bless; } Run;
+typedef struct Run {
+    Arena *arena;
+    const char *folder, *scratch;
+    int passed, failed;
+    bool bless;
+} Run;
 
 static void link_files(const Run *r)
 {
@@ -74,7 +79,8 @@ static void run_case(Run *r, const char *path)
     r->scratch = scratch;
     link_files(r);
     const char *now = replay(r, text);
-    if (!strcmp(now, text)) r->passed++;
+    if (!strcmp(now, text))
+        r->passed++;
     else if (r->bless) {
         if (!write_file(path, now, strlen(now))) fatal("cannot write %s", path);
         printf("blessed %s\n", path);

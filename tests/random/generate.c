@@ -40,9 +40,21 @@ static Value *pick(Gen *g, bool (*want)(const Value *, const Value *), const Val
     return NULL;
 }
 
-static bool real_tensor(const Value *v, const Value *like) { (void)like; return is_real(v) && v->type.rank > 0; }
-static bool any_real(const Value *v, const Value *like) { (void)like; return is_real(v); }
-static bool any_bool(const Value *v, const Value *like) { (void)like; return is_bool(v); }
+static bool real_tensor(const Value *v, const Value *like)
+{
+    (void)like;
+    return is_real(v) && v->type.rank > 0;
+}
+static bool any_real(const Value *v, const Value *like)
+{
+    (void)like;
+    return is_real(v);
+}
+static bool any_bool(const Value *v, const Value *like)
+{
+    (void)like;
+    return is_bool(v);
+}
 static bool real_like(const Value *v, const Value *like)
 {
     return v->type.dtype == like->type.dtype && (v->type.rank == 0 || type_same_shape(v->type, like->type));
@@ -51,14 +63,19 @@ static bool bool_like(const Value *v, const Value *like) { return is_bool(v) && 
 static bool index_like_row(const Value *v, const Value *like)
 {
     const Axis *a = like->type.axes;
-    return v->type.range && v->type.rank == 1 && v->type.axes[0].dim == a[0].dim && v->type.range == a[like->type.rank - 1].dim;
+    return v->type.range && v->type.rank == 1 && v->type.axes[0].dim == a[0].dim &&
+           v->type.range == a[like->type.rank - 1].dim;
 }
-static bool has_index(const Value *v, const Value *like) { (void)like; return v->type.range && v->type.rank == 1; }
+static bool has_index(const Value *v, const Value *like)
+{
+    (void)like;
+    return v->type.range && v->type.rank == 1;
+}
 static bool contracts(const Value *v, const Value *like)
 {
     int64_t size;
-    return is_real(v) && v->type.dtype == like->type.dtype && v->type.rank == 2 && dim_is_const(v->type.axes[0].dim, &size)
-        && v->type.axes[0].dim == like->type.axes[like->type.rank - 1].dim;
+    return is_real(v) && v->type.dtype == like->type.dtype && v->type.rank == 2 &&
+           dim_is_const(v->type.axes[0].dim, &size) && v->type.axes[0].dim == like->type.axes[like->type.rank - 1].dim;
 }
 
 /* Keeps exact values small: x % 8 - 3, which is -3 .. 4. */
@@ -84,8 +101,8 @@ static Value *grow_binary(Gen *g)
 static Value *grow_unary(Gen *g)
 {
     static const OpCode exact[] = {OP_NEG, OP_ABS, OP_SIGN, OP_FLOOR, OP_CEIL, OP_ROUND, OP_DETACH};
-    static const OpCode real[] = {OP_EXP, OP_EXPM1, OP_LOG, OP_LOG1P, OP_SIN, OP_COS, OP_TANH, OP_ERF, OP_SIGMOID, OP_SQRT,
-                                  OP_NEG, OP_ABS};
+    static const OpCode real[] = {OP_EXP,  OP_EXPM1, OP_LOG,     OP_LOG1P, OP_SIN, OP_COS,
+                                  OP_TANH, OP_ERF,   OP_SIGMOID, OP_SQRT,  OP_NEG, OP_ABS};
     Value *x = pick(g, any_real, NULL);
     if (!x) return NULL;
     OpCode op = g->policy == POLICY_EXACT ? exact[choose(g->c, COUNT(exact))] : real[choose(g->c, COUNT(real))];
@@ -199,7 +216,8 @@ static Value *grow_move(Gen *g)
         m.nout = 2;
         bool swap = choose(g->c, 2);
         m.out[1] = (Group){2, {swap ? 2 : 1, swap ? 1 : 2}};
-    } else return NULL;
+    } else
+        return NULL;
     return build_move(&g->b, x, &m);
 }
 
@@ -256,9 +274,16 @@ static Value *grow_leaf(Gen *g)
     Type scalar = type_scalar(DT_F64), index;
     Value *like = pick(g, real_tensor, NULL);
     switch (choose(g->c, 4)) {
-    case 0: return build_convert(&g->b, build_size(&g->b, DT_F64, g->train ? dim_add(g->p->dims, g->n, dim_const(g->p->dims, 2))
-                                                                          : dim_const(g->p->dims, 3)), g->real);
-    case 1: return g->train ? build_convert(&g->b, build_op(&g->b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_STEP}, &scalar), g->real) : NULL;
+    case 0:
+        return build_convert(
+            &g->b,
+            build_size(&g->b, DT_F64,
+                       g->train ? dim_add(g->p->dims, g->n, dim_const(g->p->dims, 2)) : dim_const(g->p->dims, 3)),
+            g->real);
+    case 1:
+        return g->train ? build_convert(
+                              &g->b, build_op(&g->b, OP_CLOCK, NULL, 0, &(Attr){.clock = CLOCK_STEP}, &scalar), g->real)
+                        : NULL;
     case 2: return like && like->type.rank ? build_fill(&g->b, type_with_dtype(like->type, g->real), 2) : NULL;
     default:
         if (!like || like->type.rank != 2) return NULL;
@@ -270,9 +295,10 @@ static Value *grow_leaf(Gen *g)
 
 static void grow(Gen *g, int count)
 {
-    static Value *(*const growers[])(Gen *) = {
-        grow_binary, grow_unary, grow_contract, grow_reduce, grow_compare, grow_select, grow_spread, grow_move, grow_binary,
-        grow_index, grow_logic, grow_convert, grow_power, grow_call, grow_random, grow_leaf, grow_argmax, grow_unary};
+    static Value *(*const growers[])(Gen *) = {grow_binary, grow_unary,   grow_contract, grow_reduce, grow_compare,
+                                               grow_select, grow_spread,  grow_move,     grow_binary, grow_index,
+                                               grow_logic,  grow_convert, grow_power,    grow_call,   grow_random,
+                                               grow_leaf,   grow_argmax,  grow_unary};
     for (int i = 0; i < count; i++) add(g, growers[choose(g->c, COUNT(growers))](g));
 }
 
@@ -360,7 +386,8 @@ static void finish_step(Gen *g)
     graph_add_result(g->g, (Result){RESULT_LOSS, "loss", 1, false}, in[0]);
     graph_add_result(g->g, (Result){RESULT_METRIC, "size", 2, false}, build_1(&g->b, OP_ABS, in[0]));
     for (int i = 0; i < n; i++)
-        graph_add_result(g->g, (Result){RESULT_NEXT, g->p->tensors.at[i].path, i, false}, next_value(g, g->params[i], &grad->out[i]));
+        graph_add_result(g->g, (Result){RESULT_NEXT, g->p->tensors.at[i].path, i, false},
+                         next_value(g, g->params[i], &grad->out[i]));
 }
 
 static void finish_eval(Gen *g)
@@ -380,8 +407,10 @@ static void make_init(Gen *g)
         Value *low = build_const(&g->b, g->real, -3), *high = build_const(&g->b, g->real, 4);
         Attr a = {.random = {random_stream(g->p->tensors.at[i].path, 0)}};
         Value *v = build_op(&g->b, OP_UNIFORM, (Value *[]){low, high}, 2, &a, &g->p->tensors.at[i].type);
-        if (g->policy == POLICY_EXACT) v = build_1(&g->b, OP_FLOOR, v);
-        else v = build_2(&g->b, OP_MUL, v, build_const(&g->b, g->real, 0.25));
+        if (g->policy == POLICY_EXACT)
+            v = build_1(&g->b, OP_FLOOR, v);
+        else
+            v = build_2(&g->b, OP_MUL, v, build_const(&g->b, g->real, 0.25));
         graph_add_result(g->g, (Result){RESULT_NEXT, g->p->tensors.at[i].path, i, false}, v);
     }
     g->p->init = g->g;
@@ -394,7 +423,8 @@ static void add_params(Gen *g, int64_t width, int64_t classes)
     int64_t hidden = 1 + choose(g->c, 20);
     int64_t sizes[4][2] = {{width, hidden}, {hidden, classes}, {hidden, 0}, {width, 0}};
     for (int i = 0; i < 4; i++) {
-        Axis axes[2] = {{dim_const(g->p->dims, sizes[i][0]), NULL, NULL}, {dim_const(g->p->dims, sizes[i][1] ? sizes[i][1] : 1), NULL, NULL}};
+        Axis axes[2] = {{dim_const(g->p->dims, sizes[i][0]), NULL, NULL},
+                        {dim_const(g->p->dims, sizes[i][1] ? sizes[i][1] : 1), NULL, NULL}};
         Tensor t = {.path = paths[i], .key = paths[i], .role = ROLE_PARAM, .train = -1, .site = &site};
         t.type = type_make(g->p->arena, g->real, sizes[i][1] ? 2 : 1, axes);
         program_add_tensor(g->p, t);
@@ -403,7 +433,14 @@ static void add_params(Gen *g, int64_t width, int64_t classes)
 
 static void add_train(Gen *g, Type x, Type y)
 {
-    TrainInfo t = {.name = "random", .ntotals = 3, .epochs = -1, .batch = -1, .split_a = -1, .split_b = -1, .seed = -1, .has_loss = true};
+    TrainInfo t = {.name = "random",
+                   .ntotals = 3,
+                   .epochs = -1,
+                   .batch = -1,
+                   .split_a = -1,
+                   .split_b = -1,
+                   .seed = -1,
+                   .has_loss = true};
     Choices kept = *g->c;
     g->train = true;
     start_graph(g, GRAPH_STEP, x, y);

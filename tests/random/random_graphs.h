@@ -4,7 +4,10 @@
 #define RANDOM_GRAPHS_H
 #include "ir/ir.h"
 
-typedef struct Choices { const uint8_t *bytes; size_t n, at; } Choices;
+typedef struct Choices {
+    const uint8_t *bytes;
+    size_t n, at;
+} Choices;
 unsigned choose(Choices *c, unsigned below); /* 0 once the stream has ended */
 
 /* EXACT: every value is a small whole number, so every sum is exact. REAL: any operator, compared within bounds. */

@@ -1,6 +1,6 @@
 /* run.c: random graphs through the whole compiler, against the interpreter.
 
-   usage: random_graphs COUNT [SEED]
+   usage: random_graphs COUNT [SEED [LEVEL]]
           random_graphs print SEED       the graph as it was built, and as it is planned
 
    Each graph, with each set of passes, at each N: predictions, totals, gradients and three steps, each step from the
@@ -19,16 +19,43 @@
 enum { STREAM = 400, MAX_N = 64 };
 static const int64_t sizes[] = {1, 2, 3, 7, 17, 64};
 static const uint32_t teams[] = {2, 3, 8};
-static const struct { const char *name, *disabled[2]; int n; } configs[] = {
-    {"all passes", {0}, 0}, {"no optional pass", {"simplify", "fuse"}, 2}, {"no simplify", {"simplify"}, 1}, {"no fuse", {"fuse"}, 1}};
+static const struct {
+    const char *name, *disabled[2];
+    int n;
+} configs[] = {{"all passes", {0}, 0},
+               {"no optional pass", {"simplify", "fuse"}, 2},
+               {"no simplify", {"simplify"}, 1},
+               {"no fuse", {"fuse"}, 1}};
 
-typedef struct Counts { long operators[OP_COUNT]; long comparisons, bounded, teams[9], graphs[2]; } Counts;
+typedef struct Counts {
+    long operators[OP_COUNT];
+    long comparisons, bounded, teams[9], graphs[2];
+} Counts;
 static Counts counts;
+static const char *level = "native";
 
-typedef struct Compiled { Program *p; Jit *jit; const nnrt_model *model; nnrt_session *session; } Compiled;
-typedef struct Oracle { Cx *cx; Program *p; Policy policy; bool fma; } Oracle;
-typedef struct Data { int64_t n; Array x, y; void *raw_x, *raw_y; } Data;
-typedef struct Where { const char *config; unsigned seed; int64_t n; } Where;
+typedef struct Compiled {
+    Program *p;
+    Jit *jit;
+    const nnrt_model *model;
+    nnrt_session *session;
+} Compiled;
+typedef struct Oracle {
+    Cx *cx;
+    Program *p;
+    Policy policy;
+    bool fma;
+} Oracle;
+typedef struct Data {
+    int64_t n;
+    Array x, y;
+    void *raw_x, *raw_y;
+} Data;
+typedef struct Where {
+    const char *config;
+    unsigned seed;
+    int64_t n;
+} Where;
 
 static void *raw_new(Arena *a, size_t bytes)
 {
@@ -75,7 +102,7 @@ static Compiled compile(Cx *cx, const Where *w, Policy policy, int config)
 {
     Compiled c = {.p = make_program(cx, w->seed, policy)};
     PassOptions o = {.disabled = configs[config].disabled, .ndisabled = configs[config].n, .verify = true};
-    CodegenOptions how = {"native", 2, false, NULL};
+    CodegenOptions how = {level, 2, false, NULL};
     Bytes object;
     count_operators(c.p, counts.operators);
     if (!passes_run(c.p, &o)) give_up(w, cx, "the passes fail");
@@ -95,8 +122,9 @@ static void fill_input(Array *a, void *raw, uint64_t seed, Policy policy)
 {
     for (int64_t i = 0; i < a->size; i++) {
         uint64_t r = mix(&seed) >> 40;
-        double v = a->type.range ? (double)(r % (uint64_t)dim_eval(a->type.range, NULL))
-                 : policy == POLICY_EXACT ? (double)(r % 7) - 3 : dtype_round(a->type.dtype, (double)r / (1 << 23) * 3 - 3);
+        double v = a->type.range            ? (double)(r % (uint64_t)dim_eval(a->type.range, NULL))
+                   : policy == POLICY_EXACT ? (double)(r % 7) - 3
+                                            : dtype_round(a->type.dtype, (double)r / (1 << 23) * 3 - 3);
         a->at[i] = (Num){v, 0, 0};
         element_set(a->type.dtype, raw, i, v);
     }
@@ -104,7 +132,8 @@ static void fill_input(Array *a, void *raw, uint64_t seed, Policy policy)
 
 static Data make_data(Arena *a, const Graph *g, int64_t n, unsigned seed, Policy policy)
 {
-    Data d = {.n = n, .x = array_new(a, g->inputs.at[0].value->type, &n), .y = array_new(a, g->inputs.at[1].value->type, &n)};
+    Data d = {
+        .n = n, .x = array_new(a, g->inputs.at[0].value->type, &n), .y = array_new(a, g->inputs.at[1].value->type, &n)};
     d.raw_x = raw_new(a, (size_t)(d.x.size * dtype_bytes(d.x.type.dtype)));
     d.raw_y = raw_new(a, (size_t)(d.y.size * 4));
     fill_input(&d.x, d.raw_x, seed, policy);
@@ -125,24 +154,34 @@ static void get_tensors(Arena *a, const Program *p, nnrt_session *s, Array *out)
 
 /* ---- the two sides of a call ---- */
 
-static void evaluate(const Oracle *o, Arena *a, const Graph *g, const Data *d, Array *tensors, const nnrt_step *clock, Array *out)
+static void evaluate(const Oracle *o, Arena *a, const Graph *g, const Data *d, Array *tensors, const nnrt_step *clock,
+                     Array *out)
 {
     static const double rate[1] = {0.125};
     Array inputs[2] = {d->x, d->y};
-    EvalInputs in = {.symbols = &d->n, .inputs = inputs, .tensors = tensors, .hypers = rate, .seed = clock->seed, .step = clock->step,
-                     .epoch = clock->epoch, .first_sample = clock->first_sample, .fma = o->fma};
+    EvalInputs in = {.symbols = &d->n,
+                     .inputs = inputs,
+                     .tensors = tensors,
+                     .hypers = rate,
+                     .seed = clock->seed,
+                     .step = clock->step,
+                     .epoch = clock->epoch,
+                     .first_sample = clock->first_sample,
+                     .fma = o->fma};
     if (!graph_eval(g, &in, a, out)) fatal("the interpreter refuses a graph");
 }
 
-static void bind(nnrt_session *s, int32_t e, const nnrt_entry *entry, const char *name, const Array *like, void *raw, bool output)
+static void bind(nnrt_session *s, int32_t e, const nnrt_entry *entry, const char *name, const Array *like, void *raw,
+                 bool output)
 {
     int64_t dims[MAX_RANK];
     for (int i = 0; i < like->rank; i++) dims[i] = like->shape[i];
     size_t bytes = (size_t)(like->size * dtype_bytes(like->type.dtype));
     int32_t at = output ? nnrt_find_output(entry, name) : nnrt_find_input(entry, name);
     if (at < 0) return; /* not among what this entry reads */
-    int32_t rc = output ? nnrt_bind_output_at(s, e, at, (uint32_t)like->type.dtype, (uint32_t)like->rank, dims, raw, bytes)
-                        : nnrt_bind_input_at(s, e, at, (uint32_t)like->type.dtype, (uint32_t)like->rank, dims, raw, bytes);
+    int32_t rc = output
+                     ? nnrt_bind_output_at(s, e, at, (uint32_t)like->type.dtype, (uint32_t)like->rank, dims, raw, bytes)
+                     : nnrt_bind_input_at(s, e, at, (uint32_t)like->type.dtype, (uint32_t)like->rank, dims, raw, bytes);
     if (rc) fatal("%s", nnrt_error(s));
 }
 
@@ -173,8 +212,8 @@ static void compare(const Oracle *o, const Where *w, const char *what, const Arr
         if (v == g || (v != v && g != g)) continue;
         double d = v > g ? v - g : g - v;
         if (o->policy == POLICY_REAL && (d <= bound || bound != bound || v != v)) continue;
-        printf("graph %u, %s, N = %" PRId64 ": element %" PRId64 " of %s is %.17g, wanted %.17g within %g\n", w->seed, w->config, w->n, i,
-               what, g, v, bound);
+        printf("graph %u, %s, N = %" PRId64 ": element %" PRId64 " of %s is %.17g, wanted %.17g within %g\n", w->seed,
+               w->config, w->n, i, what, g, v, bound);
         exit(1);
     }
 }
@@ -184,13 +223,18 @@ static void same_bytes(const Where *w, const char *what, const void *a, const vo
     if (!memcmp(a, b, n)) return;
     size_t at = 0;
     while (((const char *)a)[at] == ((const char *)b)[at]) at++;
-    printf("graph %u, %s, N = %" PRId64 ": %s differs from byte %zu of %zu on\n", w->seed, w->config, w->n, what, at, n);
+    printf("graph %u, %s, N = %" PRId64 ": %s differs from byte %zu of %zu on\n", w->seed, w->config, w->n, what, at,
+           n);
     exit(1);
 }
 
 /* ---- the checks ---- */
 
-typedef struct Outputs { int n; void *raw[4]; Array like[4]; } Outputs;
+typedef struct Outputs {
+    int n;
+    void *raw[4];
+    Array like[4];
+} Outputs;
 
 static Outputs predict(Arena *a, nnrt_session *s, const Graph *g, const Data *d)
 {
@@ -220,11 +264,13 @@ static void check_rows(Arena *a, const Where *w, nnrt_session *s, const Graph *g
         memcpy(one.raw_y, (char *)d->raw_y + (size_t)row * yb, yb);
         Outputs alone = predict(a, s, g, &one);
         for (int i = 0; i < alone.n; i++)
-            same_bytes(w, "a row alone", alone.raw[i], (char *)whole->raw[i] + (size_t)row * raw_bytes(&alone.like[i]), raw_bytes(&alone.like[i]));
+            same_bytes(w, "a row alone", alone.raw[i], (char *)whole->raw[i] + (size_t)row * raw_bytes(&alone.like[i]),
+                       raw_bytes(&alone.like[i]));
     }
 }
 
-static void check_predict(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d, nnrt_session **others)
+static void check_predict(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d,
+                          nnrt_session **others)
 {
     const Graph *g = o->p->models.at[0];
     Outputs out = predict(a, c->session, g, d);
@@ -234,12 +280,14 @@ static void check_predict(Arena *a, const Oracle *o, const Where *w, const Compi
     for (int i = 0; i < out.n; i++) compare(o, w, g->results.at[i].name, &want[i], out.raw[i]);
     for (size_t t = 0; t < COUNT(teams); t++) {
         Outputs again = predict(a, others[t], g, d);
-        for (int i = 0; i < out.n; i++) same_bytes(w, g->results.at[i].name, out.raw[i], again.raw[i], raw_bytes(&out.like[i]));
+        for (int i = 0; i < out.n; i++)
+            same_bytes(w, g->results.at[i].name, out.raw[i], again.raw[i], raw_bytes(&out.like[i]));
     }
     check_rows(a, w, c->session, g, d, &out);
 }
 
-static void check_totals(const Oracle *o, const Where *w, nnrt_session *s, int32_t e, const Graph *g, const Array *want, int64_t n)
+static void check_totals(const Oracle *o, const Where *w, nnrt_session *s, int32_t e, const Graph *g, const Array *want,
+                         int64_t n)
 {
     const double *totals = nnrt_totals(s, e);
     for (int i = 0; i < g->results.n; i++) {
@@ -263,7 +311,8 @@ static void check_eval(Arena *a, const Oracle *o, const Where *w, const Compiled
     check_totals(o, w, c->session, e, g, want, d->n);
 }
 
-static void check_grad(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d, nnrt_session **others)
+static void check_grad(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d,
+                       nnrt_session **others)
 {
     const Graph *g = o->p->trains.at[0].grad;
     Array want[8], tensors[8];
@@ -276,19 +325,22 @@ static void check_grad(Arena *a, const Oracle *o, const Where *w, const Compiled
     for (int i = 0; i < g->results.n; i++) {
         if (g->results.at[i].kind != RESULT_GRAD) continue;
         void *raw = raw_new(a, raw_bytes(&want[i])), *again = raw_new(a, raw_bytes(&want[i]));
-        if (nnrt_read_grad(c->session, g->results.at[i].name, raw, raw_bytes(&want[i]))) fatal("%s", nnrt_error(c->session));
+        if (nnrt_read_grad(c->session, g->results.at[i].name, raw, raw_bytes(&want[i])))
+            fatal("%s", nnrt_error(c->session));
         compare(o, w, g->results.at[i].name, &want[i], raw);
         for (size_t t = 0; t < COUNT(teams); t++) {
             int32_t f = bound_entry(others[t], d, NNRT_GRAD);
             if (nnrt_zero_grad(others[t])) fatal("%s", nnrt_error(others[t]));
             run(others[t], f);
-            if (nnrt_read_grad(others[t], g->results.at[i].name, again, raw_bytes(&want[i]))) fatal("%s", nnrt_error(others[t]));
+            if (nnrt_read_grad(others[t], g->results.at[i].name, again, raw_bytes(&want[i])))
+                fatal("%s", nnrt_error(others[t]));
             same_bytes(w, "a gradient of several workers", raw, again, raw_bytes(&want[i]));
         }
     }
 }
 
-static void check_step(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d, nnrt_session **others)
+static void check_step(Arena *a, const Oracle *o, const Where *w, const Compiled *c, const Data *d,
+                       nnrt_session **others)
 {
     const Graph *g = o->p->trains.at[0].step;
     Array want[8], tensors[8];
@@ -340,7 +392,8 @@ static void check_sizes(const Oracle *o, const Where *w0, Compiled *c)
 
 static Oracle make_oracle(const Where *w, Policy policy)
 {
-    Oracle o = {cx_new(), NULL, policy, strcmp(codegen_native_level(), "x86-64") != 0};
+    Oracle o = {cx_new(), NULL, policy,
+                strcmp(strcmp(level, "native") ? level : codegen_native_level(), "x86-64") != 0};
     static const char *const off[] = {"simplify"};
     PassOptions plain = {.disabled = off, .ndisabled = 1, .until = "differentiate", .verify = true};
     o.p = make_program(o.cx, w->seed, policy);
@@ -369,8 +422,8 @@ static void check_graph(unsigned seed)
 static int report(void)
 {
     int zeros = 0, n;
-    printf("graphs: %ld exact, %ld real; %ld numbers compared, %ld of them to a useful bound\n", counts.graphs[0], counts.graphs[1],
-           counts.comparisons, counts.bounded);
+    printf("graphs: %ld exact, %ld real; %ld numbers compared, %ld of them to a useful bound\n", counts.graphs[0],
+           counts.graphs[1], counts.comparisons, counts.bounded);
     printf("runs by workers:");
     for (int i = 1; i <= 8; i++) printf(" %d: %ld", i, counts.teams[i]);
     for (size_t t = 0; t < COUNT(teams); t++) zeros += !counts.teams[teams[t]];
@@ -406,6 +459,8 @@ static int print_graph(unsigned seed)
 int main(int argc, char **argv)
 {
     if (argc > 2 && !strcmp(argv[1], "print")) return print_graph((unsigned)atoi(argv[2]));
+    if (argc > 3) level = argv[3];
+    if (!codegen_level_runs_here(level)) return printf("SKIP: this machine does not run %s\n", level), 77;
     unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 100, seed = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
     for (unsigned i = 0; i < count; i++) check_graph(seed + i);
     return count >= 100 ? report() : 0;
