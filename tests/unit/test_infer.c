@@ -133,9 +133,9 @@ static void roles_meet_themselves(void **state)
     Value *y = input_of(b, "y", DT_F32, 1, &(Axis){size(b, 4), "y", NULL});
     assert_type(b, "f32[ch = 4]", op2(b, OP_ADD, plain, ch));
     assert_type(b, "f32[ch = 4]", op2(b, OP_ADD, ch, plain));
-    assert_refused(b, op2(b, OP_ADD, ch, y), "E0203", 2, "`ch` meets `y`");
+    assert_refused(b, op2(b, OP_ADD, ch, y), "E0206", 2, "`ch` meets `y`");
     Value *condition = input_of(b, "k", DT_BOOL, 1, &(Axis){size(b, 4), NULL, NULL});
-    assert_refused(b, op(b, OP_SELECT, 3, (Value *[]){condition, ch, y}, NULL), "E0203", 2, "`ch` meets `y`");
+    assert_refused(b, op(b, OP_SELECT, 3, (Value *[]){condition, ch, y}, NULL), "E0206", 2, "`ch` meets `y`");
     cx_free(b->cx);
 }
 
