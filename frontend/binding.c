@@ -61,7 +61,10 @@ static Val item_value(Binding *b, const Item *it)
     Frame *f = b->frame;
     Type want;
     const Type *wanted = NULL;
-    if (it->targets.n == 1 && it->targets.at[0].type && type_of_expr(f, it->targets.at[0].type, &want)) wanted = &want;
+    if (it->targets.n == 1 && it->targets.at[0].type) {
+        if (!type_of_expr(f, it->targets.at[0].type, &want)) return poison;
+        wanted = &want;
+    }
     Val v = elaborate(f, it->value, wanted);
     if (it->targets.n == 1 || v.kind == VAL_POISON) return v;
     if (v.kind == VAL_TUPLE && v.n == it->targets.n) return v;

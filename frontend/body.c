@@ -81,7 +81,8 @@ static void bind_targets(Frame *f, const Item *it, bool train)
             const Binding *state = map_get(f->values, name);
             bool is_state = state && state->item && state->item->kind == ITEM_STATE;
             if (is_state) bind(f, str_format(f->e->arena, "%s'", name), ref->span, it, it->value);
-            else if (!train) {
+            else if (!train && !f->e->file->broken) {
+                map_set(f->e->unknown, name, (void *)ref);
                 Diag *d = fault(f, ref->span, "E0401", "no state here is called `%s`", name);
                 diag_primary(d, "only a `state` of this body has a next value");
             }
@@ -99,9 +100,7 @@ static void bind_targets(Frame *f, const Item *it, bool train)
 static void bind_item(Frame *f, const Item *it)
 {
     switch (it->kind) {
-    case ITEM_ERROR:
-        for (int k = 0; k < it->names.n; k++) frame_bind(f, it->names.at[k], it->span, poison);
-        break;
+    case ITEM_ERROR: break; /* comes last */
     case ITEM_PARAM: case ITEM_STATE:
         if (bound_before(f, it->path.text, it->path.span)) break;
         if (may_own(f, it)) bind(f, it->path.text, it->path.span, it, it->value);
@@ -115,12 +114,20 @@ static void bind_item(Frame *f, const Item *it)
     }
 }
 
+/* What a broken line seems to bind is no fault where it is read. */
+static void bind_broken(Frame *f, const Item *it)
+{
+    for (int k = 0; k < it->names.n; k++)
+        if (!map_has(f->values, it->names.at[k])) frame_bind(f, it->names.at[k], it->span, poison);
+}
+
 /* States come first, so that their primes are known for what they are. */
 bool body_bind(Frame *f, const BlockExpr *b, bool train)
 {
     for (int i = 0; i < b->items.n; i++) bind_item(f, b->items.at[i]);
     for (int i = 0; i < b->items.n; i++)
         if (b->items.at[i]->kind == ITEM_BIND) bind_targets(f, b->items.at[i], train);
+    for (int i = 0; i < b->items.n; i++) bind_broken(f, b->items.at[i]);
     return true;
 }
 
@@ -142,7 +149,7 @@ static void force_unread(Frame *f, const BlockExpr *b)
 
 static Val no_result(Frame *f, const BlockExpr *b)
 {
-    if (b->broken) return poison;
+    if (b->broken || f->e->file->broken) return poison;
     Span end = b->span;
     end.lo = end.hi ? end.hi - 1 : 0;
     Diag *d = fault(f, end, "E0106", "`%s` ends without a result", f->decl->path.text);
@@ -153,7 +160,7 @@ static Val no_result(Frame *f, const BlockExpr *b)
 
 Val body_result(Frame *f, const BlockExpr *b, const Type *want)
 {
-    for (int i = 0; i + 1 < b->items.n; i++) {
+    for (int i = 0; i + 1 < b->items.n && !f->e->file->broken; i++) {
         const Item *it = b->items.at[i];
         if (it->kind != ITEM_RESULT) continue;
         Diag *d = fault(f, it->span, "E0106", "this value goes nowhere");

@@ -162,6 +162,7 @@ struct Elab {
     const FrontendOptions *options;
     const File *file;
     Definitions own, std;
+    Map *unknown;       /* names that were told to be unknown: once is enough */
     Map *applied;       /* definitions that something applies */
     /* the graph under construction */
     Graph *graph;
@@ -182,6 +183,7 @@ struct Elab {
     uint64_t fixed;     /* those known to be */
     int train;          /* block under construction, or -1 */
     const Site *site;   /* the last one made */
+    bool imports;       /* the file has some, which are not available yet */
     bool warning;       /* names that nothing reads are told, not only marked */
     int nabstract;      /* symbols made for checking */
     Diags dropped;      /* repetitions of a message go here */
@@ -191,6 +193,7 @@ struct Elab {
 /* At the innermost place outside std: a mistake in a call of std never surfaces inside std's body. */
 Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Val missing(const Frame *f, Span at, const char *what); /* E0409: not available yet */
+void drop_echoes(Diags *all);
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void label_type(Elab *e, Diag *d, Val v); /* where the sizes of a tensor came from */
 const char *signature_text(Elab *e, const Decl *d);

@@ -64,6 +64,30 @@ static void drop_repetitions(Elab *e, int from)
     all->list.n = kept;
 }
 
+static bool same_labels(const Diag *a, const Diag *b)
+{
+    if (a->labels.n != b->labels.n || !a->labels.n || !str_equal(a->code, b->code)) return false;
+    for (int i = 0; i < a->labels.n; i++) {
+        Span p = a->labels.at[i].span, q = b->labels.at[i].span;
+        if (p.source != q.source || p.lo != q.lo || p.hi != q.hi) return false;
+    }
+    return true;
+}
+
+/* Two messages about the same places are one fault, met twice. */
+void drop_echoes(Diags *all)
+{
+    int kept = 0;
+    for (int i = 0; i < all->list.n; i++) {
+        Diag *d = all->list.at[i];
+        bool echo = false;
+        for (int k = 0; k < kept && !echo && d->severity == SEV_ERROR; k++) echo = same_labels(all->list.at[k], d);
+        if (echo) all->errors--;
+        else all->list.at[kept++] = d;
+    }
+    all->list.n = kept;
+}
+
 Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
 {
     Elab *e = f->e;

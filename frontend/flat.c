@@ -194,7 +194,8 @@ static bool output_add(Flat *f, const TypeExpr *written, const char *name, Value
     Type t;
     if (!flat_type(f, written, &t)) return false;
     if (!type_same(t, v->type))
-        return flat_error(f, written->span, "the result is %s, not %s", type_text(f->arena, v->type), type_text(f->arena, t));
+        return flat_error(f, written->span, "the result is %s, not %s", type_text(f->arena, v->type),
+                          type_text(f->arena, t));
     graph_add_result(f->graph, (Result){RESULT_OUTPUT, name, f->graph->results.n, false}, v);
     return true;
 }

@@ -152,6 +152,7 @@ static void check_declarations(Elab *e)
     for (int i = 0; i < e->file->decls.n; i++) {
         const Decl *d = e->file->decls.at[i];
         if (d->kind == DECL_IMPORT) missing(e->root, d->span, "`import`");
+        e->imports |= d->kind == DECL_IMPORT;
         if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
         if (d->kind == DECL_INSTANCE) number_layers(e, d);
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
@@ -173,6 +174,7 @@ static Program *build_program(Elab *e)
     p->init = graph_new(p, GRAPH_INIT, "init", NULL);
     e->own = e->std = (Definitions){0};
     e->applied = map_new(e->arena);
+    e->unknown = map_new(e->arena);
     e->places = map_new(e->arena);
     e->train = -1;
     e->again = 0;
@@ -184,6 +186,7 @@ static Program *build_program(Elab *e)
     models_build(e);
     trains_build(e);
     unapplied_check(e);
+    drop_echoes(e->cx->diags);
     if (!p->init->results.n) block_return(p->init->body, NULL, 0);
     program_place_tensors(p);
     return p;

@@ -8,6 +8,7 @@
 %define api.location.type {Span}
 %define parse.error custom
 %define parse.lac full
+%define lr.default-reduction accepting // so that an `error` takes every word up to the end of its line
 %locations
 %param { Parser *p }
 

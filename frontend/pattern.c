@@ -248,7 +248,8 @@ static void check_used(Pattern *p, int nleft)
         const Name *n = &p->atoms[i];
         if (n->used || (!n->text && n->size && dim_is_const(n->size, &one) && one == 1)) continue;
         Diag *d = n->text ? pattern_fault(p, n->span, "`%s` is missing on the right", n->text)
-                          : pattern_fault(p, n->span, "an axis of size %s is missing on the right", dim_text(p->f->e->arena, n->size));
+                          : pattern_fault(p, n->span, "an axis of size %s is missing on the right",
+                                          dim_text(p->f->e->arena, n->size));
         diag_primary(d, "only a written `1` may vanish");
         diag_help(d, "to drop an axis, reduce it: `sum(x, over = ...)`, `mean` or `max`");
     }

@@ -250,6 +250,15 @@ static void suggest(Diag *d, const char *name, const Names *among)
     if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
+/* An unknown name is told once; behind a fault of syntax, which may have hidden it, only where it looks misspelt. */
+static bool is_told(const Frame *f, const char *name, const Names *among)
+{
+    Elab *e = f->e;
+    if (map_has(e->unknown, name) || (e->file->broken && !str_nearest(name, among->at, among->n))) return true;
+    map_set(e->unknown, name, (void *)among);
+    return false;
+}
+
 static bool is_generator(const Frame *f, const char *name)
 {
     const Decl *d = map_get(definitions_of(f)->callables, name);
@@ -271,10 +280,13 @@ static Val unknown_value(Frame *f, const Ref *ref)
         return poison;
     }
     if (callable_known(f, name)) {
+        if (f->e->file->broken || map_has(f->e->unknown, name)) return poison;
+        map_set(f->e->unknown, name, (void *)ref);
         d = fault(f, ref->span, "E0413", "`%s` is a function, and a value is needed here", name);
         diag_primary(d, "apply it: `%s(...)`", name);
         return poison;
     }
+    if (is_told(f, name, &among)) return poison;
     d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
     diag_primary(d, "unknown name");
     suggest(d, name, &among);
@@ -314,6 +326,7 @@ static Function *unknown_function(Frame *f, const Path *path)
 {
     const char *name = path->text;
     if (map_has(definitions_of(f)->broken, name)) return NULL;
+    if (path->parts.n > 1 && f->e->imports) return NULL; /* told at the import */
     if (missing_builtin(name)) {
         missing(f, path->span, str_format(f->e->arena, "`%s`", name));
         return NULL;
@@ -327,6 +340,7 @@ static Function *unknown_function(Frame *f, const Path *path)
         d = fault(f, path->span, "E0413", "`%s` is %s, and no function", name, val_text(f->e, v));
         diag_primary(d, "a function is needed here");
     } else {
+        if (is_told(f, name, &among)) return NULL;
         d = fault(f, path->span, "E0402", "no function is called `%s`", name);
         diag_primary(d, "unknown function");
     }
@@ -399,6 +413,7 @@ static Val tree_of_ref(Frame *f, const Ref *ref, const char *path)
 {
     Val v = tree_named(f, path);
     if (v.kind != VAL_TREE || v.tree->leaves.n) return v;
+    if (f->e->file->broken || f->e->cx->diags->errors) return poison; /* what owns them may not stand */
     Diag *d = fault(f, ref->span, "E0401", "`%s` has no parameters here", ref->path.text);
     diag_primary(d, "a layer has them once it is applied");
     return poison;
@@ -412,12 +427,14 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
         return v;
     }
+    if (ref->prime && path_resolve(f, ref)) return missing(f, ref->span, "reading the next parameters of a layer");
     if (ref->prime) {
         Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", name);
         diag_primary(d, "only states and parameters do");
         return poison;
     }
     const char *path = path_resolve(f, ref);
+    if (path && strchr(path, '*')) return missing(f, ref->span, "choosing parameters by `*`");
     if (path) return tree_of_ref(f, ref, path);
     if (ref->path.parts.n == 1 && want && callable_known(f, name)) {
         Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
@@ -425,6 +442,7 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
     }
     if (ref->path.parts.n > 1) {
+        if (f->e->file->broken || map_has(f->e->unknown, ref->path.parts.at[0])) return poison;
         Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
         diag_primary(d, "`%s` is no layer with such a part", ref->path.parts.at[0]);
         return poison;

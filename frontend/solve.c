@@ -322,8 +322,8 @@ static bool match_formulas(const Match *m)
         Elab *e = m->f->e;
         const char *p = dim_text(e->arena, want), *q = dim_text(e->arena, x->dim);
         Diag *d = fault(m->f, m->at, same == UNDECIDED ? "E0212" : "E0201",
-                        "`%s` takes %s as `%s` of `%s`, but %s arrive%s",
-                        callee(m->f), p, a->role ? a->role : source_text(e, a->span), m->name, q,
+                        "`%s` takes %s in axis %d of `%s`, but %s arrive%s",
+                        callee(m->f), p, k + 1, m->name, q,
                         str_equal(q, "1") ? "s" : "");
         diag_primary(d, "`%s` is %s", m->name, type_text(e->arena, m->have));
         label_origin(d, x->origin, "%s comes from here", q);

@@ -199,7 +199,7 @@ Names broken_names(Parser *p, Span span)
         Token t = p->tokens.at[i];
         vec_push(p->arena, &names, str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo));
         if (p->tokens.at[i + 1].kind == ',') i++;
-        else if (p->tokens.at[i + 1].kind != T_NAME || p->tokens.at[i].braces) break; /* `moel rings`: both */
+        else if (p->tokens.at[i + 1].kind != T_NAME) break; /* `moel rings`: both */
     }
     return names;
 }

@@ -27,9 +27,10 @@ static bool goes_on(int kind)
 }
 
 /* Words that begin an item and stand nowhere else: an open ( or [ before them was forgotten. */
-static bool begins_item(int kind)
+static bool begins_item(const Token *t)
 {
-    switch (kind) {
+    if (t->kind == T_FN) return t[1].kind == T_NAME; /* `init: fn` ends an option */
+    switch (t->kind) {
     case T_IMPORT: case T_DIM: case T_HYPER: case T_LAYER: case T_MODEL: case T_TRAIN: case T_PARAM: case T_STATE:
         return true;
     }
@@ -37,9 +38,14 @@ static bool begins_item(int kind)
 }
 
 /* Words that begin a definition and never stand in a body: an open { before them was forgotten. */
-static bool begins_definition(int kind)
+static bool begins_definition(const Token *t)
 {
-    return kind == T_IMPORT || kind == T_DIM || kind == T_HYPER || kind == T_FN || kind == T_MODEL || kind == T_TRAIN;
+    switch (t->kind) {
+    case T_IMPORT: case T_DIM: case T_HYPER: case T_MODEL: case T_TRAIN: return true;
+    case T_FN: return t[1].kind == T_NAME;
+    case T_LAYER: return t[1].kind == T_NAME && (t[2].kind == '(' || t[2].kind == '['); /* `layer f =` may be an item */
+    }
+    return false;
 }
 
 typedef struct Reader {
@@ -103,11 +109,13 @@ static void bad_word(Reader *r, Token t)
     diag_primary(d, "not a character of the language");
 }
 
-static void read_word(Reader *r, Token t, bool crossed, uint32_t line_end)
+/* One word; the words behind it may be looked at. */
+static void read_word(Reader *r, const Token *word, bool crossed, uint32_t line_end)
 {
-    if (crossed && begins_definition(t.kind) && r->braces) close_braces(r, t.lo);
+    Token t = *word;
+    if (crossed && begins_definition(word) && r->braces) close_braces(r, t.lo);
     if (t.kind == 0 && r->braces) close_braces(r, t.lo);
-    if (t.kind == '}' || (crossed && begins_item(t.kind)))
+    if (t.kind == '}' || (crossed && begins_item(word)))
         while (inside_parens(r)) r->open.n--;
     int last = r->out.n ? r->out.at[r->out.n - 1].kind : 0;
     if (crossed && !inside_parens(r) && may_end(last) && !goes_on(t.kind)) put(r, T_SEP, line_end, line_end + 1);
@@ -136,16 +144,17 @@ TokenList tokens_read(Cx *cx, const Source *s)
 {
     Reader r = {.cx = cx, .source = s};
     TokenList words = words_scan(cx->arena, s);
+    for (int i = 0; i < 2; i++) vec_push(cx->arena, &words, ((Token){0})); /* so that two words ahead exist */
     bool crossed = false;
     uint32_t line_end = 0;
-    for (int i = 0; i < words.n; i++) {
+    for (int i = 0; i < words.n - 2; i++) {
         Token t = words.at[i];
         if (t.kind == TOKEN_LINE_END) {
             if (!crossed) line_end = t.lo;
             crossed = true;
             continue;
         }
-        read_word(&r, t, crossed, line_end);
+        read_word(&r, &words.at[i], crossed, line_end);
         if (r.open.n > MAX_BRACKETS) return too_deep(&r, t);
         crossed = false;
     }

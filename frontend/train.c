@@ -14,6 +14,8 @@ typedef struct Training {
     int totals;
     bool step;
     Value *loss;
+    const Input *unread; /* has no type, and nothing says which */
+    int errors;     /* before the block */
 } Training;
 
 static TrainInfo *info(const Training *t) { return &t->e->program->trains.at[t->index]; }
@@ -32,12 +34,13 @@ static const Item *setting(const Decl *d, const char *name)
 
 /* ---- inputs without a type have that of the model input they are passed to ---- */
 
-typedef struct InputSearch { Elab *e; const char *name; const TypeExpr *found; } InputSearch;
+typedef struct InputSearch { Elab *e; const char *name; const TypeExpr *found; bool read, unknown; } InputSearch;
 
 static void search_stage(InputSearch *s, const Expr *callee, int place)
 {
     if (callee->kind == EX_CALL) callee = callee->a;
     const Decl *d = callee->kind == EX_REF ? map_get(s->e->own.callables, callee->text) : NULL;
+    if (callee->kind == EX_REF && !callable_known(s->e->root, callee->text)) s->unknown = true; /* told there */
     if (d && d->kind == DECL_MODEL && place < d->inputs.n && !s->found) s->found = d->inputs.at[place].type;
 }
 
@@ -46,6 +49,7 @@ static bool is_name(const Expr *e, const char *name) { return e->kind == EX_REF 
 static void search_input(Expr *e, void *context)
 {
     InputSearch *s = context;
+    s->read |= is_name(e, s->name);
     if (e->kind == EX_PIPE && is_name(e->list.at[0], s->name)) search_stage(s, e->list.at[1], 0);
     if (e->kind == EX_PIPE && e->list.at[0]->kind == EX_TUPLE)
         for (int i = 0; i < e->list.at[0]->list.n; i++)
@@ -60,11 +64,15 @@ static void search_input(Expr *e, void *context)
 
 static const TypeExpr *input_type(Training *t, const Input *input)
 {
-    InputSearch s = {t->e, input->ref.path.text, input->type};
+    InputSearch s = {t->e, input->ref.path.text, input->type, false, false};
     for (int i = 0; !s.found && i < t->decl->body->items.n; i++)
         expr_each(t->decl->body->items.at[i]->value, search_input, &s);
     if (s.found) return s.found;
-    if (t->decl->body->broken || t->e->file->broken) return NULL;
+    if (t->decl->body->broken || t->e->file->broken || s.unknown) return NULL;
+    if (!s.read) {
+        t->unread = input;
+        return NULL;
+    }
     Diag *d = fault(t->f, input->span, "E0408", "`%s` has no type", s.name);
     diag_primary(d, "no model is applied to `%s`, so nothing says what it is", s.name);
     diag_help(d, "write its type: `%s: f32[...]`", s.name);
@@ -120,8 +128,9 @@ static void check_settings(Training *t)
             diag_primary(d, "unknown setting");
             const char *near = str_nearest(name, settings, COUNT(settings));
             if (near) diag_help(d, "did you mean `%s`?", near);
-            diag_note(d, "its settings are `loss`, `optimizer`, `metric`, `data`, `split`, `batch`, `epochs`, `seed` and\n"
-                         "`stop`");
+            if (near) map_set(t->e->unknown, near, (void *)it); /* what reads it is no fault of its own */
+            diag_note(d, "its settings are `loss`, `optimizer`, `metric`, `data`, `split`, `batch`, `epochs`,\n"
+                         "`seed` and `stop`");
             continue;
         }
         bool repeats = str_equal(name, "metric") || str_equal(name, "stop");
@@ -318,7 +327,7 @@ static void add_steps(Training *t)
     if (!fn) return;
     if (t->loss) {
         optimizer_apply(t->f, fn, t->loss, optimizer->value->span);
-    } else if (!setting(t->decl, "loss")) {
+    } else if (!setting(t->decl, "loss") && t->e->cx->diags->errors == t->errors && !t->e->file->broken) {
         Diag *d = fault(t->f, optimizer->span, "E0404", "an optimizer needs a `loss`");
         diag_primary(d, "nothing says what is to be made small");
     }
@@ -352,7 +361,7 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
     *site = (Site){.span = d->path.span, .path = d->path.text};
     Graph *g = graph_new(e->program, step ? GRAPH_STEP : GRAPH_EVAL, d->path.text, site);
     graph_begin(e, g, step);
-    Training t = {.e = e, .decl = d, .graph = g, .index = index, .step = step};
+    Training t = {.e = e, .decl = d, .graph = g, .index = index, .step = step, .errors = e->cx->diags->errors};
     t.f = frame_new(e, d, NULL);
     t.f->path = d->path.text;
     t.f->owner = true;
@@ -366,6 +375,11 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
     if (step) add_steps(&t);
     if (step) add_next_values(&t);
     if (!g->results.n) block_return(g->body, NULL, 0);
+    if (step && t.unread && e->cx->diags->errors == t.errors) {
+        Diag *m = fault(t.f, t.unread->span, "E0408", "`%s` has no type", t.unread->ref.path.text);
+        diag_primary(m, "nothing reads it, so nothing says what it is");
+        diag_help(m, "take it away, or write its type: `%s: f32[...]`", t.unread->ref.path.text);
+    }
     return g;
 }
 

@@ -75,6 +75,11 @@ static bool unknown_dtype(Frame *f, const TypeExpr *t)
         missing(f, t->span, str_format(f->e->arena, "the type `%s`", t->name));
         return false;
     }
+    Ref ref = {.span = t->span, .path = path_new(f->e->arena, t->name, t->span)};
+    if (path_resolve(f, &ref)) {
+        missing(f, t->span, "a value that has the parameters of a layer");
+        return false;
+    }
     Diag *d = fault(f, t->span, "E0401", "no type is called `%s`", t->name);
     diag_primary(d, "unknown type");
     const char *near = str_nearest(t->name, dtype_names, COUNT(dtype_names));

@@ -222,6 +222,7 @@ void equation_apply(Frame *f, const Item *it)
     Elab *e = f->e;
     const Ref *ref = &it->targets.at[0].ref;
     const char *path = path_resolve(f, ref);
+    if (!path && e->file->broken) return;
     if (it->targets.n > 1 || !path) {
         Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", ref->path.text);
         diag_primary(d, "an equation stands for a state, a parameter, a layer or a model");
@@ -229,6 +230,7 @@ void equation_apply(Frame *f, const Item *it)
     }
     Val was = tree_named(f, path), v = elaborate(f, it->value, NULL);
     if (was.kind == VAL_TREE && !was.tree->leaves.n) {
+        if (e->file->broken || e->cx->diags->errors) return;
         Diag *d = fault(f, ref->span, "E0401", "`%s` has no parameters here", ref->path.text);
         diag_primary(d, "a layer has them once it is applied");
         return;
