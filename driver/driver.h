@@ -7,7 +7,7 @@
 #include "runtime/nnrt.h"
 
 /* Exit statuses. */
-enum { EXIT_GOOD = 0, EXIT_MODEL = 1, EXIT_CHECK = 2, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_OUTPUT = 73 };
+enum { EXIT_GOOD = 0, EXIT_MODEL = 1, EXIT_CHECK = 2, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_OUTPUT = 73, EXIT_INTERRUPTED = 130 };
 
 /* ---- options.c ---- */
 enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32 };
@@ -60,9 +60,16 @@ Bar *bar_new(Args *a, const nnrt_entry *entry);
 void bar_batch(Bar *b, const nnrt_progress *p);
 void bar_epoch(Bar *b, const nnrt_progress *p);
 typedef struct RunFolder RunFolder;                               /* folder.c: what a run leaves behind */
-RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry); /* NULL after a message */
-bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best and last weights; false after a message */
+/* Of a run that goes on, the epochs before `resumed_epoch` are kept; 0 begins anew. NULL after a message, as false below. */
+RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, uint64_t resumed_epoch);
+struct Setting;
+bool folder_settings(RunFolder *f, const struct Setting *settings, int n); /* settings.json */
+bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best and last weights */
+bool folder_checkpoint(RunFolder *f, bool best);         /* the last one, or that of the best epoch too */
+bool folder_last(RunFolder *f);                          /* last.safetensors alone */
 const char *folder_path(const RunFolder *f);
+#define CHECKPOINT_NAME "checkpoint.safetensors"
+#define BEST_CHECKPOINT_NAME "best-checkpoint.safetensors"
 
 /* ---- commands/ ---- */
 int command_compile(Args *a);

@@ -1,8 +1,12 @@
 /* train.c: a model trained in this process: the same machine code that a library would hold. */
 #include "driver/data/data.h"
 #include "driver/driver.h"
+#include "driver/report/report.h"
 #include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct Training {
     Args *args;
@@ -11,8 +15,11 @@ typedef struct Training {
     const TrainInfo *info;
     const nnrt_train *settings;
     Dataset data, test;
-    bool has_test, failed;
-    int64_t seed, epochs, batch;
+    bool has_test, failed, interrupted, shuffle;
+    int64_t seed, epochs, batch, accumulate, max_updates, patience, checkpoint_every;
+    int64_t split_train, split_test;
+    uint32_t on_nan;
+    const char *resumed; /* the checkpoint that the run goes on from, or NULL */
     nnrt_source source, held_out;
     Bar *bar;
     RunFolder *folder;
@@ -55,19 +62,123 @@ static int load_data(Training *t)
     return 0;
 }
 
-static bool read_settings(Training *t)
+/* ---- settings ---- */
+static bool read_split(Training *t)
+{
+    const char *text = args_text(t->args, OPT_SPLIT);
+    char *slash, *end = NULL;
+    t->split_train = t->settings->split_train;
+    t->split_test = t->settings->split_test;
+    if (!text) return true;
+    long long a = strtoll(text, &slash, 10), b = *slash == '/' ? strtoll(slash + 1, &end, 10) : -1;
+    t->split_train = a;
+    t->split_test = b;
+    if (slash > text && a > 0 && b >= 0 && end > slash + 1 && !*end && a < 1 << 30 && b < 1 << 30) return true;
+    usage_error("--split wants two whole numbers, as in 80/20, not `%s`", text);
+    return false;
+}
+
+static bool read_on_nan(Training *t)
+{
+    const char *text = args_text(t->args, OPT_ON_NAN);
+    t->on_nan = text && str_equal(text, "skip") ? NNRT_SKIP_ON_NAN : NNRT_STOP_ON_NAN;
+    if (!text || t->on_nan == NNRT_SKIP_ON_NAN || str_equal(text, "stop")) return true;
+    usage_error("--on-nan is stop or skip, not `%s`", text);
+    return false;
+}
+
+/* What the file says, or else the run that goes on. */
+static void read_defaults(Training *t)
 {
     const nnrt_train *s = t->settings;
+    const nnrt_cursor *c = nnrt_cursor_of(t->run.session);
     uint32_t totals = 2;
     for (uint32_t i = 0; i < t->entry->nmetrics; i++) totals += 1 + t->entry->metrics[i].pair;
     bool stops = t->entry->ntotals > totals; /* what is left are `stop` conditions */
-    t->seed = s->seed >= 0 ? s->seed : 0;
-    t->epochs = s->epochs > 0 ? s->epochs : stops ? 0 : 1;
-    t->batch = s->batch > 0 ? s->batch : 0;
-    return args_count(t->args, OPT_SEED, 0, &t->seed) && args_count(t->args, OPT_EPOCHS, 1, &t->epochs)
-        && args_count(t->args, OPT_BATCH, 1, &t->batch);
+    bool bounded = stops || args_has(t->args, OPT_MAX_UPDATES) || args_has(t->args, OPT_EARLY_STOP);
+    t->seed = t->resumed ? (int64_t)nnrt_clock(t->run.session)->seed : s->seed >= 0 ? s->seed : 0;
+    t->epochs = s->epochs > 0 ? s->epochs : bounded ? 0 : 1;
+    t->batch = t->resumed && c->batch ? c->batch : s->batch > 0 ? s->batch : 0;
+    t->accumulate = t->resumed && c->accumulate ? c->accumulate : 1;
+    t->shuffle = !args_has(t->args, OPT_NO_SHUFFLE) && (!t->resumed || c->shuffle || !c->rows);
 }
 
+static bool read_settings(Training *t)
+{
+    Args *a = t->args;
+    read_defaults(t);
+    int64_t seed = t->seed;
+    if (!args_count(a, OPT_SEED, 0, &t->seed) || !args_count(a, OPT_EPOCHS, 1, &t->epochs) ||
+        !args_count(a, OPT_BATCH, 1, &t->batch) || !args_count(a, OPT_ACCUMULATE, 1, &t->accumulate) ||
+        !args_count(a, OPT_MAX_UPDATES, 1, &t->max_updates) || !args_count(a, OPT_EARLY_STOP, 1, &t->patience) ||
+        !args_count(a, OPT_CHECKPOINT_EVERY, 1, &t->checkpoint_every) || !read_split(t) || !read_on_nan(t))
+        return false;
+    if (t->resumed && t->seed != seed)
+        return usage_error("the run was begun with seed %" PRId64 ": leave out --seed", seed), false;
+    if (t->has_test && args_has(a, OPT_SPLIT))
+        return usage_error("--test and --split both hold samples out: give one of them"), false;
+    return true;
+}
+
+/* ---- where to begin ---- */
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+/* Settings on the command line stand over those that the checkpoint holds. */
+static void set_defined(Training *t)
+{
+    for (int i = 0; i < t->args->values[OPT_DEFINE].n; i++) {
+        const char *text = t->args->values[OPT_DEFINE].at[i];
+        const char *name = str_copy_n(t->args->cx->arena, text, strcspn(text, "="));
+        int32_t at = nnrt_find_hyper(t->run.model, name);
+        if (at >= 0) nnrt_set_hyper(t->run.session, name, t->run.model->hypers[at].value);
+    }
+}
+
+static int load_checkpoint(Training *t)
+{
+    const char *given = args_text(t->args, OPT_RESUME);
+    nnrt_session *s = t->run.session;
+    if (!given) return 0;
+    if (args_has(t->args, OPT_WEIGHTS) || args_has(t->args, OPT_INIT_FROM))
+        return usage_error("--resume takes everything from the checkpoint: leave out --weights and --init-from");
+    t->resumed = is_folder(given) ? str_format(t->args->cx->arena, "%s/" CHECKPOINT_NAME, given) : given;
+    if (nnrt_load_checkpoint(s, t->resumed)) {
+        failure("%s", nnrt_error(s));
+        fprintf(stderr, "hint: --init-from begins anew with what matches in a file\n");
+        return EXIT_MODEL;
+    }
+    const nnrt_cursor *c = nnrt_cursor_of(s);
+    if (c->train >= 0 && c->train != t->entry->train)
+        return failure("`%s` is a checkpoint of the train block `%s`: give --model %s", t->resumed,
+                       t->run.model->trains[c->train].name, t->run.model->trains[c->train].name);
+    if (c->changed) fprintf(stderr, "note: the model computes something else than the one that was saved\n");
+    set_defined(t);
+    return 0;
+}
+
+static void tell(void *user, const char *sentence)
+{
+    (void)user;
+    fprintf(stderr, "note: %s\n", sentence);
+}
+
+static int load_values(Training *t)
+{
+    nnrt_session *s = t->run.session;
+    const char *weights = args_text(t->args, OPT_WEIGHTS), *matching = args_text(t->args, OPT_INIT_FROM);
+    if (t->resumed) return 0;
+    if (weights && matching) return usage_error("--weights and --init-from both give first values: give one of them");
+    if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
+    if (weights && nnrt_load(s, weights)) return failure("%s", nnrt_error(s));
+    if (matching && nnrt_load_matching(s, matching, tell, NULL)) return failure("%s", nnrt_error(s));
+    return 0;
+}
+
+/* ---- samples ---- */
 /* What the data says of a symbol: the length of an axis that is just that; 1 where no input has one. */
 static int64_t symbol_size(const Training *t, const Dataset *d, int32_t symbol)
 {
@@ -92,7 +203,7 @@ static void fill_source(Training *t, nnrt_source *s, const Dataset *d)
 /* `split a/b` holds out the last of the samples in the order of (seed, epoch 0); with --no-shuffle of the file. */
 static int split(Training *t)
 {
-    int64_t a = t->settings->split_train, b = t->settings->split_test, n = t->data.rows;
+    int64_t a = t->split_train, b = t->split_test, n = t->data.rows;
     fill_source(t, &t->source, &t->data);
     if (t->has_test) fill_source(t, &t->held_out, &t->test);
     if (t->has_test || a < 0 || b <= 0) return 0;
@@ -111,57 +222,174 @@ static int split(Training *t)
     return 0;
 }
 
+/* A run that goes on wants the samples it began with. */
+static int check_rows(const Training *t)
+{
+    const nnrt_cursor *c = nnrt_cursor_of(t->run.session);
+    int64_t n = t->source.chosen ? t->source.nchosen : t->source.rows;
+    if (t->entry->batch) n = n / t->entry->batch * t->entry->batch;
+    if (!t->resumed || !c->rows || c->rows == n) return 0;
+    return failure("the run has epochs of %" PRId64 " samples, and these data give %" PRId64
+                   ": --data, --test and --split must be as they were", c->rows, n);
+}
+
+/* ---- while it runs ---- */
+static volatile sig_atomic_t asked_to_stop;
+
+static void ask_to_stop(int signal_number)
+{
+    (void)signal_number;
+    asked_to_stop = 1;
+}
+
+/* The first Ctrl-C asks; the second finds the system's own handling, which ends the process. */
+static void watch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    asked_to_stop = 0;
+    sigaction(SIGINT, &action, NULL);
+}
+
 static int on_batch(void *user, const nnrt_progress *p)
 {
     Training *t = user;
     if (t->bar) bar_batch(t->bar, p);
-    return 0;
+    if (t->checkpoint_every && p->step % (uint64_t)t->checkpoint_every == 0)
+        t->failed = !folder_checkpoint(t->folder, false);
+    t->interrupted = asked_to_stop != 0;
+    return t->failed || t->interrupted;
+}
+
+static void note_dropped(const Training *t, const nnrt_progress *p)
+{
+    if (p->dropped && p->epoch == 1)
+        fprintf(stderr,
+                "note: the last %" PRId64 " samples of an epoch do not fill a batch of %" PRId64 " and are left out\n",
+                p->dropped, t->entry->batch);
 }
 
 static int on_epoch(void *user, const nnrt_progress *p)
 {
     Training *t = user;
+    bool save_best = p->best && args_has(t->args, OPT_SAVE_BEST);
     if (t->bar) bar_epoch(t->bar, p);
-    if (p->dropped && p->epoch == 1)
-        fprintf(stderr, "note: the last %" PRId64 " samples of an epoch do not fill a batch of %" PRId64 " and are left out\n",
-                p->dropped, t->entry->batch);
-    t->failed = !folder_epoch(t->folder, p);
+    note_dropped(t, p);
+    if (p->skipped) fprintf(stderr, "note: %" PRIu64 " batches so far were left out: not finite\n", p->skipped);
+    t->failed = !folder_epoch(t->folder, p) || !folder_checkpoint(t->folder, save_best);
     return t->failed;
 }
 
-static const char *run_folder(Args *a, const Program *p)
+/* ---- the run folder ---- */
+/* A run that goes on from its own folder stays there. */
+static const char *run_folder(const Training *t)
 {
-    const char *given = args_text(a, OPT_LOG);
-    return given ? given : str_format(a->cx->arena, "%s.run", p->name);
+    Arena *arena = t->args->cx->arena;
+    const char *given = args_text(t->args, OPT_LOG), *from = args_text(t->args, OPT_RESUME);
+    if (given) return given;
+    if (from && is_folder(from)) return from;
+    const char *slash = from ? strrchr(from, '/') : NULL;
+    if (slash && slash > from && (str_equal(slash + 1, CHECKPOINT_NAME) || str_equal(slash + 1, BEST_CHECKPOINT_NAME)))
+        return str_copy_n(arena, from, (size_t)(slash - from));
+    return str_format(arena, "%s.run", t->run.program->name);
+}
+
+static const char *number(const Training *t, int64_t v) { return str_format(t->args->cx->arena, "%" PRId64, v); }
+static const char *hash(const Training *t, uint64_t v) { return str_format(t->args->cx->arena, "%016" PRIx64, v); }
+static const char *truth(bool v) { return v ? "true" : "false"; }
+
+static const char *joined(const Training *t, OptionId id)
+{
+    Text text = {t->args->cx->arena, 0, 0, 0};
+    for (int i = 0; i < t->args->values[id].n; i++) text_add(&text, "%s%s", i ? " " : "", t->args->values[id].at[i]);
+    return text_done(&text);
+}
+
+static bool write_settings(const Training *t)
+{
+    const nnrt_model *m = t->run.model;
+    bool splits = t->split_test > 0 && !args_has(t->args, OPT_TEST);
+    const Setting list[] = {
+        {"nnc", NNC_VERSION}, {"model", t->args->operands.at[0]}, {"train", t->settings->name},
+        {"define", joined(t, OPT_DEFINE)}, {"data", joined(t, OPT_DATA)}, {"test", joined(t, OPT_TEST)},
+        {"split", splits ? str_format(t->args->cx->arena, "%" PRId64 "/%" PRId64, t->split_train, t->split_test) : ""},
+        {"seed", number(t, t->seed)}, {"epochs", number(t, t->epochs)}, {"batch", number(t, t->batch)},
+        {"accumulate", number(t, t->accumulate)}, {"shuffle", truth(t->shuffle)},
+        {"max_updates", number(t, t->max_updates)}, {"early_stop", number(t, t->patience)},
+        {"on_nan", t->on_nan == NNRT_SKIP_ON_NAN ? "skip" : "stop"},
+        {"samples", number(t, t->source.chosen ? t->source.nchosen : t->source.rows)},
+        {"held_out", number(t, !t->has_test ? 0 : t->held_out.chosen ? t->held_out.nchosen : t->held_out.rows)},
+        {"resumed_from", t->resumed ? t->resumed : ""},
+        {"level", m->level}, {"weights_hash", hash(t, m->weights_hash)}, {"optimizer_hash", hash(t, m->opt_hash)},
+        {"graph_hash", hash(t, m->graph_hash)},
+    };
+    return folder_settings(t->folder, list, (int)COUNT(list));
 }
 
 static int start(Training *t)
 {
-    nnrt_session *s = t->run.session;
-    if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
-    const char *weights = args_text(t->args, OPT_WEIGHTS);
-    if (weights && nnrt_load(s, weights)) return failure("%s", nnrt_error(s));
+    int status = load_values(t);
+    if (status) return status;
     if (!args_has(t->args, OPT_QUIET)) t->bar = bar_new(t->args, t->entry);
-    t->folder = folder_new(t->args, &t->run, run_folder(t->args, t->run.program), t->entry);
-    return t->folder ? 0 : EXIT_NO_OUTPUT;
+    uint64_t epoch = t->resumed ? nnrt_clock(t->run.session)->epoch : 0;
+    t->folder = folder_new(t->args, &t->run, run_folder(t), t->entry, epoch);
+    return t->folder && write_settings(t) ? 0 : EXIT_NO_OUTPUT;
+}
+
+/* ---- the run ---- */
+/* What is left of `whole`, of which `done` are done. 0 is unbounded and stays so. */
+static bool left_of(int64_t whole, uint64_t done, const char *of_what, int64_t *out)
+{
+    *out = whole ? whole - (int64_t)done : 0;
+    if (!whole || *out > 0) return true;
+    fprintf(stderr, "note: the run has had %" PRIu64 " %s: more of them make it go on\n", done, of_what);
+    return false;
+}
+
+static void note_early_stop(const Training *t)
+{
+    uint64_t done = nnrt_clock(t->run.session)->epoch - 1, best = nnrt_cursor_of(t->run.session)->best_epoch;
+    if (t->patience && done - best >= (uint64_t)t->patience)
+        fprintf(stderr, "stopped early: epoch %" PRIu64 " was the best\n", best);
+}
+
+static int finish(Training *t, int32_t status)
+{
+    const nnrt_step *clock = nnrt_clock(t->run.session);
+    if (status) return failure("%s", nnrt_error(t->run.session));
+    if (t->failed) return EXIT_NO_OUTPUT;
+    if (t->interrupted) {
+        if (!folder_last(t->folder) || !folder_checkpoint(t->folder, false)) return EXIT_NO_OUTPUT;
+        fprintf(stderr, "\nstopped in epoch %" PRIu64 " after step %" PRIu64 "; --resume %s goes on\n", clock->epoch,
+                clock->step - 1, folder_path(t->folder));
+        return EXIT_INTERRUPTED;
+    }
+    note_early_stop(t);
+    printf("%s/last.safetensors\n", folder_path(t->folder));
+    return EXIT_GOOD;
 }
 
 static int fit(Training *t)
 {
+    const nnrt_step *clock = nnrt_clock(t->run.session);
     nnrt_fit_options o;
     nnrt_fit_options_init(&o);
-    o.shuffle = !args_has(t->args, OPT_NO_SHUFFLE);
-    o.epochs = t->epochs;
+    o.shuffle = t->shuffle;
     o.batch = t->batch;
     o.seed = (uint64_t)t->seed;
     o.test = t->has_test ? &t->held_out : NULL;
+    o.accumulate = t->accumulate;
+    o.patience = t->patience;
+    o.on_nan = t->on_nan;
     o.user = t;
     o.on_batch = on_batch;
     o.on_epoch = on_epoch;
-    if (nnrt_fit(t->run.session, t->settings->name, &t->source, &o)) return failure("%s", nnrt_error(t->run.session));
-    if (t->failed) return EXIT_NO_OUTPUT;
-    printf("%s/last.safetensors\n", folder_path(t->folder));
-    return EXIT_GOOD;
+    if (!left_of(t->epochs, clock->epoch - 1, "epochs", &o.epochs) ||
+        !left_of(t->max_updates, clock->step - 1, "updates", &o.max_updates))
+        return finish(t, NNRT_OK);
+    watch_interrupts();
+    int32_t status = nnrt_fit(t->run.session, t->settings->name, &t->source, &o);
+    signal(SIGINT, SIG_DFL);
+    return finish(t, status);
 }
 
 int command_train(Args *a)
@@ -171,8 +399,10 @@ int command_train(Args *a)
     if (status) return status;
     status = find_entry(&t);
     if (!status) status = load_data(&t);
+    if (!status) status = load_checkpoint(&t);
     if (!status && !read_settings(&t)) status = EXIT_USAGE;
     if (!status) status = split(&t);
+    if (!status) status = check_rows(&t);
     if (!status) status = start(&t);
     if (!status) status = fit(&t);
     running_close(&t.run);

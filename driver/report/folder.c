@@ -1,11 +1,14 @@
-/* folder.c: what a run leaves behind: metrics.csv, best.safetensors, last.safetensors. Best is the lowest held-out loss, or
-   the lowest loss where nothing is held out. */
+/* folder.c: what a run leaves behind: settings.json, metrics.csv, weights and checkpoints. Best is the lowest held-out
+   loss, or the lowest loss where nothing is held out. */
 #include "driver/driver.h"
+#include "driver/report/report.h"
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct RunFolder {
     Arena *arena;
@@ -13,28 +16,107 @@ struct RunFolder {
     const nnrt_entry *entry;
     nnrt_session *session;
     Text csv;
-    double best;
 };
 
-RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry)
+static const char *inside(const RunFolder *f, const char *name) { return str_format(f->arena, "%s/%s", f->path, name); }
+
+static bool put(RunFolder *f, const char *name, const Text *text)
+{
+    const char *path = inside(f, name);
+    if (write_file(path, text->at, text->n)) return true;
+    failure("`%s` cannot be written: %s", path, strerror(errno));
+    return false;
+}
+
+/* ---- what an earlier run left ---- */
+/* Files that a killed run had not finished. */
+static void remove_unfinished(RunFolder *f)
+{
+    DIR *d = opendir(f->path);
+    if (!d) return;
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *end = strstr(e->d_name, ".safetensors.");
+        size_t n = strlen(e->d_name);
+        if (end && n > 4 && !strcmp(e->d_name + n - 4, ".tmp")) unlink(inside(f, e->d_name));
+    }
+    closedir(d);
+}
+
+/* The header and the epochs before `epoch`: what comes after them is written again. */
+static bool keep_metrics(RunFolder *f, uint64_t epoch)
+{
+    char *text;
+    size_t n;
+    if (!epoch || !read_file(f->arena, inside(f, "metrics.csv"), &text, &n)) return true;
+    for (const char *line = text, *end; line < text + n; line = end + 1) {
+        end = memchr(line, '\n', (size_t)(text + n - line));
+        if (!end || (line > text && strtoull(line, NULL, 10) >= epoch)) break;
+        text_add_n(&f->csv, line, (size_t)(end + 1 - line));
+    }
+    return put(f, "metrics.csv", &f->csv);
+}
+
+RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, uint64_t resumed_epoch)
 {
     if (mkdir(path, 0777) && errno != EEXIST) {
         failure("the run folder `%s` cannot be made: %s", path, strerror(errno));
         return NULL;
     }
     RunFolder *f = NEW(a->cx->arena, RunFolder);
-    *f = (RunFolder){a->cx->arena, path, entry, r->session, {a->cx->arena, 0, 0, 0}, INFINITY};
-    return f;
+    *f = (RunFolder){a->cx->arena, path, entry, r->session, {a->cx->arena, 0, 0, 0}};
+    remove_unfinished(f);
+    return keep_metrics(f, resumed_epoch) ? f : NULL;
 }
 
 const char *folder_path(const RunFolder *f) { return f->path; }
 
+/* ---- settings.json ---- */
+static void add_string(Text *to, const char *text)
+{
+    text_add(to, "\"");
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\' || c < 0x20)
+            text_add(to, "\\u%04x", c);
+        else
+            text_add_n(to, text, 1);
+    }
+    text_add(to, "\"");
+}
+
+/* Whole numbers, true and false go as what they are. */
+static void add_value(Text *to, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    bool plain = (digits && !text[digits] && (text[0] != '0' || digits == 1)) || str_equal(text, "true") ||
+                 str_equal(text, "false");
+    if (plain)
+        text_add(to, "%s", text);
+    else
+        add_string(to, text);
+}
+
+bool folder_settings(RunFolder *f, const Setting *settings, int n)
+{
+    Text text = {f->arena, 0, 0, 0};
+    for (int i = 0; i < n; i++) {
+        text_add(&text, "%s  ", i ? ",\n" : "{\n");
+        add_string(&text, settings[i].name);
+        text_add(&text, ": ");
+        add_value(&text, settings[i].value);
+    }
+    text_add(&text, "\n}\n");
+    return put(f, "settings.json", &text);
+}
+
+/* ---- metrics.csv ---- */
 static void add_header(RunFolder *f, const nnrt_progress *p)
 {
     text_add(&f->csv, "epoch,step,loss");
     for (uint32_t i = 0; i < f->entry->nmetrics; i++) text_add(&f->csv, ",%s", f->entry->metrics[i].name);
     if (p->test) text_add(&f->csv, ",test_loss");
-    for (uint32_t i = 0; p->test && i < f->entry->nmetrics; i++) text_add(&f->csv, ",test_%s", f->entry->metrics[i].name);
+    for (uint32_t i = 0; p->test && i < f->entry->nmetrics; i++)
+        text_add(&f->csv, ",test_%s", f->entry->metrics[i].name);
     text_add(&f->csv, "\n");
 }
 
@@ -45,11 +127,20 @@ static void add_numbers(RunFolder *f, const double *totals)
         text_add(&f->csv, ",%s", text_number(f->arena, nnrt_metric_of(&f->entry->metrics[i], totals), false));
 }
 
-static bool save_weights(RunFolder *f, const char *name)
+/* ---- weights and checkpoints ---- */
+static bool saved(RunFolder *f, int32_t (*save)(nnrt_session *, const char *), const char *name)
 {
-    if (!nnrt_save(f->session, str_format(f->arena, "%s/%s", f->path, name))) return true;
+    if (!save(f->session, inside(f, name))) return true;
     failure("%s", nnrt_error(f->session));
     return false;
+}
+
+bool folder_last(RunFolder *f) { return saved(f, nnrt_save, "last.safetensors"); }
+
+bool folder_checkpoint(RunFolder *f, bool best)
+{
+    return saved(f, nnrt_save_checkpoint, CHECKPOINT_NAME) &&
+           (!best || saved(f, nnrt_save_checkpoint, BEST_CHECKPOINT_NAME));
 }
 
 bool folder_epoch(RunFolder *f, const nnrt_progress *p)
@@ -59,14 +150,5 @@ bool folder_epoch(RunFolder *f, const nnrt_progress *p)
     add_numbers(f, p->totals);
     if (p->test) add_numbers(f, p->test);
     text_add(&f->csv, "\n");
-    const char *metrics = str_format(f->arena, "%s/metrics.csv", f->path);
-    if (!write_file(metrics, f->csv.at, f->csv.n)) {
-        failure("`%s` cannot be written: %s", metrics, strerror(errno));
-        return false;
-    }
-    double loss = nnrt_loss_of(p->test ? p->test : p->totals);
-    if (!save_weights(f, "last.safetensors")) return false;
-    if (!(loss < f->best)) return true;
-    f->best = loss;
-    return save_weights(f, "best.safetensors");
+    return put(f, "metrics.csv", &f->csv) && folder_last(f) && (!p->best || saved(f, nnrt_save, "best.safetensors"));
 }
