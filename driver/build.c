@@ -70,7 +70,8 @@ static bool pass_named(const char *name, bool must_be_optional)
     if (near)
         usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
     else
-        usage_error("there is no pass `%s`; the first is `%s`, the last is `%s`, and --time-passes lists all", name, names[0], names[n - 1]);
+        usage_error("there is no pass `%s`; the first is `%s`, the last is `%s`, and --time-passes lists all", name,
+                    names[0], names[n - 1]);
     return false;
 }
 

@@ -166,7 +166,8 @@ int command_compile(Args *a)
     if (!p) return status;
     Products products = {{0}};
     if (!parse_emit(a, p, &products)) return EXIT_USAGE;
-    if (!p->models.n && !p->trains.n) return failure("`%s` defines no model: there is nothing to compile", a->operands.at[0]);
+    if (!p->models.n && !p->trains.n)
+        return failure("`%s` defines no model: there is nothing to compile", a->operands.at[0]);
     bool ok = make(a, p, &products);
     status = model_finish(a, ok ? EXIT_GOOD : EXIT_MODEL);
     a->cx->diags->list.n = 0;

@@ -54,8 +54,8 @@ static double *read_idx(Arena *a, const char *name, int header, int64_t count)
 static Samples load_digits(Arena *a)
 {
     enum { ROWS = 2000 };
-    return (Samples){ROWS, {read_idx(a, "train-images-idx3-ubyte.gz", 16, ROWS * 784), read_idx(a, "train-labels-idx1-ubyte.gz", 8, ROWS)},
-                     {784, 1}};
+    double *images = read_idx(a, "train-images-idx3-ubyte.gz", 16, ROWS * 784);
+    return (Samples){ROWS, {images, read_idx(a, "train-labels-idx1-ubyte.gz", 8, ROWS)}, {784, 1}};
 }
 
 static Samples load_rings(Arena *a)
@@ -63,25 +63,30 @@ static Samples load_rings(Arena *a)
     Samples s = {0, {NEW_ARRAY(a, double, 2000), NEW_ARRAY(a, double, 1000)}, {2, 1}};
     FILE *f = fopen(NNC_ROOT "/examples/rings/rings.csv", "r");
     if (!f || fscanf(f, "%*[^\n]") < 0) fatal("rings.csv cannot be read");
-    while (s.rows < 1000 && fscanf(f, "%lf,%lf,%lf", &s.at[0][2 * s.rows], &s.at[0][2 * s.rows + 1], &s.at[1][s.rows]) == 3) s.rows++;
+    double *point = s.at[0], *inside = s.at[1];
+    while (s.rows < 1000 && fscanf(f, "%lf,%lf,%lf", point, point + 1, inside) == 3) point += 2, inside++, s.rows++;
     fclose(f);
     if (s.rows != 1000) fatal("rings.csv has %d points", (int)s.rows);
     return s;
 }
+
+static uint32_t next(uint32_t *state) { return *state = *state * 1664525u + 1013904223u; }
 
 /* The tiny network has no data of its own: a seeded stream. */
 static Samples load_tiny(Arena *a)
 {
     Samples s = {200, {NEW_ARRAY(a, double, 2000), NEW_ARRAY(a, double, 200)}, {10, 1}};
     uint32_t state = 7;
-    for (int i = 0; i < 2000; i++) s.at[0][i] = (double)((state = state * 1664525u + 1013904223u) >> 16) / 16384 - 2;
-    for (int i = 0; i < 200; i++) s.at[1][i] = (state = state * 1664525u + 1013904223u) >> 29;
+    for (int i = 0; i < 2000; i++) s.at[0][i] = (double)(next(&state) >> 16) / 16384 - 2;
+    for (int i = 0; i < 200; i++) s.at[1][i] = next(&state) >> 29;
     return s;
 }
 
-static const Example examples[] = {{"digits", 10, load_digits, 200}, {"rings", 32, load_rings, 1250}, {"tiny", 4, load_tiny, 200}};
+static const Example examples[] = {
+    {"digits", 10, load_digits, 200}, {"rings", 32, load_rings, 1250}, {"tiny", 4, load_tiny, 200}};
 
-/* Step number s takes the next rows in file order, from the start again after the end; the last batch may be smaller. */
+/* Step number s takes the next rows in file order, from the start again after the end; the last batch may be
+   smaller. */
 static Batch batch_of(Arena *a, const Graph *g, const Example *e, const Samples *s, int64_t step)
 {
     int64_t per_epoch = (s->rows + e->batch - 1) / e->batch, first = step % per_epoch * e->batch;
@@ -176,18 +181,20 @@ static void run_compiled(nnrt_session *s, const char *train, const Batch *b)
     int32_t entry = nnrt_find_entry(nnrt_session_model(s), train, NNRT_STEP);
     for (int i = 0; i < MAX_INPUTS; i++) {
         const Array *x = &b->in[i];
-        if (nnrt_bind_input_at(s, entry, i, (uint32_t)x->type.dtype, (uint32_t)x->rank, x->shape, b->raw[i], (size_t)raw_bytes(x)))
+        uint32_t dtype = (uint32_t)x->type.dtype, rank = (uint32_t)x->rank;
+        if (nnrt_bind_input_at(s, entry, i, dtype, rank, x->shape, b->raw[i], (size_t)raw_bytes(x)))
             fatal("%s", nnrt_error(s));
     }
     if (nnrt_clear_totals(s, entry) || nnrt_run(s, entry)) fatal("%s", nnrt_error(s));
 }
 
-static void run_interpreter(const Oracle *o, Arena *a, const nnrt_step *clock, const Batch *b, Array *tensors, Array *out)
+static void run_interpreter(const Oracle *o, Arena *a, const nnrt_step *clock, const Batch *b, Array *tensors,
+                            Array *out)
 {
     double hypers[16];
     for (int i = 0; i < o->p->hypers.n; i++) hypers[i] = o->p->hypers.at[i].value;
-    EvalInputs in = {.symbols = &b->n, .inputs = (Array *)b->in, .tensors = tensors, .hypers = hypers, .seed = clock->seed,
-                     .step = clock->step, .epoch = clock->epoch, .first_sample = clock->first_sample,
+    EvalInputs in = {.symbols = &b->n, .inputs = (Array *)b->in, .tensors = tensors, .hypers = hypers,
+                     .seed = clock->seed, .step = clock->step, .epoch = clock->epoch, .first_sample = clock->first_sample,
                      .fma = strcmp(codegen_native_level(), "x86-64") != 0};
     if (!graph_eval(o->p->trains.at[0].step, &in, a, out)) fatal("the interpreter refuses a graph");
 }
@@ -201,7 +208,8 @@ static void compare(const char *what, int64_t step, const Array *want, const voi
         compared++;
         bounded += bound <= 1e-3 * (1 + fabs(v));
         if (v == g || fabs(v - g) <= bound) continue;
-        printf("FAILED step %" PRId64 ": element %" PRId64 " of %s is %.17g, wanted %.17g within %g\n", step, i, what, g, v, bound);
+        printf("FAILED step %" PRId64 ": element %" PRId64 " of %s is %.17g, wanted %.17g within %g\n", step, i, what,
+               g, v, bound);
         exit(1);
     }
 }
@@ -212,13 +220,15 @@ static void compare_loss(nnrt_session *s, const Graph *g, int64_t step, int64_t 
     for (int i = 0; i < g->results.n; i++) {
         const Result *r = &g->results.at[i];
         if (r->kind != RESULT_LOSS && r->kind != RESULT_METRIC) continue;
-        Num scaled = {want[i].at[0].value * (double)n, 0, want[i].at[0].bound * (double)n + 1e-15 * fabs(want[i].at[0].value) * (double)n};
+        double value = want[i].at[0].value * (double)n, bound = want[i].at[0].bound * (double)n;
+        Num scaled = {value, 0, bound + 1e-15 * fabs(value)};
         Array one = {.type = type_scalar(DT_F64), .size = 1, .at = &scaled};
         compare(r->name, step, &one, &totals[r->index]);
     }
 }
 
-static void check_step(const Oracle *o, const Example *e, const Samples *data, nnrt_session *jit, nnrt_session *library, int64_t step)
+static void check_step(const Oracle *o, const Example *e, const Samples *data, nnrt_session *jit,
+                       nnrt_session *library, int64_t step)
 {
     Arena *a = arena_new();
     const Graph *g = o->p->trains.at[0].step;
@@ -232,9 +242,10 @@ static void check_step(const Oracle *o, const Example *e, const Samples *data, n
     for (int i = 0; i < g->results.n; i++) {
         if (g->results.at[i].kind != RESULT_NEXT) continue;
         const char *key = o->p->tensors.at[g->results.at[i].index].key;
-        void *one = read_tensor(a, jit, key, raw_bytes(&want[i])), *other = read_tensor(a, library, key, raw_bytes(&want[i]));
+        int64_t bytes = raw_bytes(&want[i]);
+        void *one = read_tensor(a, jit, key, bytes), *other = read_tensor(a, library, key, bytes);
         compare(key, step, &want[i], one);
-        if (!memcmp(one, other, (size_t)raw_bytes(&want[i]))) continue;
+        if (!memcmp(one, other, (size_t)bytes)) continue;
         printf("FAILED %s, step %" PRId64 ": %s in process and from the library differ\n", e->name, step, key);
         exit(1);
     }

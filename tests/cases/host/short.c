@@ -24,10 +24,12 @@ int main(void)
     bind(NNRT_F32, 2, wide, points, sizeof points);
     bind(NNRT_F32, 2, none, points, sizeof points);
     bind(NNRT_F32, 2, ten, NULL, sizeof points);
-    printf("%d: %s\n", (int)nnrt_bind_input(s, predict, "pointt", NNRT_F32, 2, ten, points, sizeof points), nnrt_error(s));
+    printf("%d: %s\n", (int)nnrt_bind_input(s, predict, "pointt", NNRT_F32, 2, ten, points, sizeof points),
+           nnrt_error(s));
     printf("%d: %s\n", (int)nnrt_run(s, predict), nnrt_error(s));
     bind(NNRT_F32, 2, ten, points, sizeof points);
-    printf("%d: %s\n", (int)nnrt_bind_output_at(s, predict, 0, NNRT_F32, 2, out_dims, out, sizeof out - 1), nnrt_error(s));
+    printf("%d: %s\n", (int)nnrt_bind_output_at(s, predict, 0, NNRT_F32, 2, out_dims, out, sizeof out - 1),
+           nnrt_error(s));
     printf("%d\n", (int)nnrt_bind_output_at(s, predict, 0, NNRT_F32, 2, out_dims, out, sizeof out));
     printf("%d: %s\n", (int)nnrt_run(s, predict), nnrt_error(s));
     printf("%d\n", (int)nnrt_init(s, 1));
