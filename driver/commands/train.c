@@ -23,6 +23,7 @@ typedef struct Training {
     nnrt_source source, held_out;
     Bar *bar;
     RunFolder *folder;
+    Report *report;
 } Training;
 
 static int find_entry(Training *t)
@@ -275,7 +276,8 @@ static int on_epoch(void *user, const nnrt_progress *p)
     if (t->bar) bar_epoch(t->bar, p);
     note_dropped(t, p);
     if (p->skipped) fprintf(stderr, "note: %" PRIu64 " batches so far were left out: not finite\n", p->skipped);
-    t->failed = !folder_epoch(t->folder, p) || !folder_checkpoint(t->folder, save_best);
+    t->failed = !folder_epoch(t->folder, p) || !folder_checkpoint(t->folder, save_best) ||
+                !report_epoch(t->report, p);
     return t->failed;
 }
 
@@ -304,7 +306,20 @@ static const char *joined(const Training *t, OptionId id)
     return text_done(&text);
 }
 
-static bool write_settings(const Training *t)
+static bool start_report(Training *t, const Setting *settings, int n)
+{
+    Arena *arena = t->args->cx->arena;
+    ReportSetup s = {
+        .arena = arena, .folder = folder_path(t->folder), .model_file = t->args->operands.at[0],
+        .session = t->run.session, .entry = t->entry, .train = &t->source, .test = t->has_test ? &t->held_out : NULL,
+        .seed = t->seed, .epochs = t->epochs, .has_loss = t->info && t->info->has_loss, .resumed = t->resumed != NULL,
+        .settings = arena_copy(arena, settings, (size_t)n * sizeof *settings), .nsettings = n,
+        .memory_plan = report_memory_plan(arena, t->run.program)};
+    t->report = report_start(&s);
+    return t->report != NULL;
+}
+
+static bool write_settings(Training *t)
 {
     const nnrt_model *m = t->run.model;
     bool splits = t->split_test > 0 && !args_has(t->args, OPT_TEST);
@@ -322,7 +337,7 @@ static bool write_settings(const Training *t)
         {"level", m->level}, {"weights_hash", hash(t, m->weights_hash)}, {"optimizer_hash", hash(t, m->opt_hash)},
         {"graph_hash", hash(t, m->graph_hash)},
     };
-    return folder_settings(t->folder, list, (int)COUNT(list));
+    return start_report(t, list, (int)COUNT(list)) && folder_settings(t->folder, list, (int)COUNT(list));
 }
 
 static int start(Training *t)
@@ -389,6 +404,7 @@ static int fit(Training *t)
     watch_interrupts();
     int32_t status = nnrt_fit(t->run.session, t->settings->name, &t->source, &o);
     signal(SIGINT, SIG_DFL);
+    t->failed |= !report_finish(t->report);
     return finish(t, status);
 }
 
