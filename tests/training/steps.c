@@ -194,8 +194,8 @@ static void run_interpreter(const Oracle *o, Arena *a, const nnrt_step *clock, c
     double hypers[16];
     for (int i = 0; i < o->p->hypers.n; i++) hypers[i] = o->p->hypers.at[i].value;
     EvalInputs in = {.symbols = &b->n, .inputs = (Array *)b->in, .tensors = tensors, .hypers = hypers,
-                     .seed = clock->seed, .step = clock->step, .epoch = clock->epoch, .first_sample = clock->first_sample,
-                     .fma = strcmp(codegen_native_level(), "x86-64") != 0};
+                     .seed = clock->seed, .step = clock->step, .epoch = clock->epoch,
+                     .first_sample = clock->first_sample, .fma = strcmp(codegen_native_level(), "x86-64") != 0};
     if (!graph_eval(o->p->trains.at[0].step, &in, a, out)) fatal("the interpreter refuses a graph");
 }
 
