@@ -400,19 +400,36 @@ static int yyreport_syntax_error(const yypcontext_t *at, Parser *p)
     return 0;
 }
 
-File *file_parse(Cx *cx, const Source *source)
+static File *parse_tokens(Cx *cx, const Source *source, bool by_indent)
 {
     Parser p = {.cx = cx, .arena = cx->arena, .source = source};
     p.file = NEW(cx->arena, File);
     p.file->source = source;
     int errors = cx->diags->errors;
-    if (source->size > INT32_MAX / 2) {
-        diag_error(cx->diags, "E0104", (Span){source, 0, 0}, "this file is too large: more than 1 GiB");
-        p.file->broken = true;
-        return p.file;
-    }
-    p.tokens = tokens_read(cx, source);
+    p.tokens = tokens_read(cx, source, by_indent);
     nnparse(&p);
     p.file->broken |= cx->diags->errors > errors;
     return p.file;
+}
+
+/* A text with faults is read once more: the second time its lines tell where an open bracket should have ended. */
+File *file_parse(Cx *cx, const Source *source)
+{
+    if (source->size > INT32_MAX / 2) {
+        diag_error(cx->diags, "E0104", (Span){source, 0, 0}, "this file is too large: more than 1 GiB");
+        File *none = NEW(cx->arena, File);
+        *none = (File){.source = source, .broken = true};
+        return none;
+    }
+    Diags first = {.arena = cx->arena}, second = first;
+    File *file = parse_tokens(&(Cx){cx->arena, &first}, source, false);
+    File *again = first.errors ? parse_tokens(&(Cx){cx->arena, &second}, source, true) : file;
+    bool better = second.errors > 0;
+    const Diags *said = better ? &second : &first;
+    for (int i = 0; i < said->list.n; i++) {
+        said->list.at[i]->all = cx->diags;
+        vec_push(cx->arena, &cx->diags->list, said->list.at[i]);
+    }
+    cx->diags->errors += said->errors;
+    return better ? again : file;
 }

@@ -54,6 +54,7 @@ typedef struct Reader {
     TokenList out;
     TokenList open; /* the brackets that wait for their end */
     int braces;
+    bool by_indent;
 } Reader;
 
 static Span span_of(const Reader *r, Token t) { return (Span){r->source, t.lo, t.hi}; }
@@ -78,6 +79,20 @@ static void close_braces(Reader *r, uint32_t at)
         r->braces--;
         put(r, '}', at, at);
     }
+}
+
+static uint32_t indent_of(const Reader *r, uint32_t at)
+{
+    uint32_t start = r->source->lines[source_line(r->source, at) - 1], n = 0;
+    while (r->source->text[start + n] == ' ' || r->source->text[start + n] == '\t') n++;
+    return n;
+}
+
+/* A line like `b = ...` that stands no deeper than the line of the open bracket: the bracket's end was forgotten. */
+static bool begins_binding(const Reader *r, const Token *t)
+{
+    if (!inside_parens(r) || t[0].kind != T_NAME || t[1].kind != '=') return false;
+    return indent_of(r, t->lo) <= indent_of(r, r->open.at[r->open.n - 1].lo);
 }
 
 static void track_brackets(Reader *r, Token t)
@@ -115,10 +130,11 @@ static void read_word(Reader *r, const Token *word, bool crossed, uint32_t line_
     Token t = *word;
     if (crossed && begins_definition(word) && r->braces) close_braces(r, t.lo);
     if (t.kind == 0 && r->braces) close_braces(r, t.lo);
-    if (t.kind == '}' || (crossed && begins_item(word)))
+    bool binding = r->by_indent && crossed && begins_binding(r, word);
+    if (t.kind == '}' || (crossed && begins_item(word)) || binding)
         while (inside_parens(r)) r->open.n--;
     int last = r->out.n ? r->out.at[r->out.n - 1].kind : 0;
-    if (crossed && !inside_parens(r) && may_end(last) && !goes_on(t.kind)) put(r, T_SEP, line_end, line_end + 1);
+    if (crossed && !inside_parens(r) && (may_end(last) || binding) && !goes_on(t.kind)) put(r, T_SEP, line_end, line_end + 1);
     if (t.kind == T_BAD || t.kind == T_OPEN_STRING) bad_word(r, t);
     put(r, t.kind == T_OPEN_STRING ? T_STRING : t.kind, t.lo, t.hi);
     track_brackets(r, t);
@@ -140,9 +156,9 @@ static TokenList too_deep(Reader *r, Token t)
     return nothing;
 }
 
-TokenList tokens_read(Cx *cx, const Source *s)
+TokenList tokens_read(Cx *cx, const Source *s, bool by_indent)
 {
-    Reader r = {.cx = cx, .source = s};
+    Reader r = {.cx = cx, .source = s, .by_indent = by_indent};
     TokenList words = words_scan(cx->arena, s);
     for (int i = 0; i < 2; i++) vec_push(cx->arena, &words, ((Token){0})); /* so that two words ahead exist */
     bool crossed = false;

@@ -15,5 +15,6 @@ enum { TOKEN_LINE_END = 10000, TOKEN_BLANK };
 TokenList words_scan(Arena *a, const Source *s);
 
 /* ---- token.c: the words with the newline rule applied; the last has kind 0 ---- */
-TokenList tokens_read(Cx *cx, const Source *s);
+/* In a text that has faults, by_indent tells by the look of the lines where a bracket was forgotten. */
+TokenList tokens_read(Cx *cx, const Source *s, bool by_indent);
 #endif
