@@ -134,7 +134,8 @@ static void read_word(Reader *r, const Token *word, bool crossed, uint32_t line_
     if (t.kind == '}' || (crossed && begins_item(word)) || binding)
         while (inside_parens(r)) r->open.n--;
     int last = r->out.n ? r->out.at[r->out.n - 1].kind : 0;
-    if (crossed && !inside_parens(r) && (may_end(last) || binding) && !goes_on(t.kind)) put(r, T_SEP, line_end, line_end + 1);
+    if (crossed && !inside_parens(r) && (may_end(last) || binding) && !goes_on(t.kind))
+        put(r, T_SEP, line_end, line_end + 1);
     if (t.kind == T_BAD || t.kind == T_OPEN_STRING) bad_word(r, t);
     put(r, t.kind == T_OPEN_STRING ? T_STRING : t.kind, t.lo, t.hi);
     track_brackets(r, t);

@@ -122,7 +122,8 @@ static void test_regions(void **state)
     World w = load("dim N\nfn own(p: real[...], y: real[...]) -> (real, real) = (sum(p*y), sum(y))\n"
                    "fn half(x: real) -> real = x/2\n"
                    "model m(x: f32[N, 4]) -> f32[N, 3] = x |> dense(3) |> relu |> half |> softmax\n"
-                   "train m(x, y: i32<3>[N], z: f32[N, 3]) {\n  loss cross_entropy(m(x), y)\n  metric own(m(x), z)\n}\n");
+                   "train m(x, y: i32<3>[N], z: f32[N, 3]) {\n  loss cross_entropy(m(x), y)\n"
+                   "  metric own(m(x), z)\n}\n");
     const Graph *g = w.p->models.at[0], *step = w.p->trains.at[0].step;
     assert_int_equal(count_nodes(g->body, OP_CALL), 1);
     assert_int_equal(count_nodes(g->body, OP_SELECT), 1);
@@ -206,7 +207,8 @@ static void test_hypers(void **state)
 /* ---- training ---- */
 
 static const char momentum[] =
-    "dim N\nlayer norm[N, C](a: real[N, C]) -> real[N, C] {\n  state mean: real[C] = zeros\n  m = mean(a, over = first)\n"
+    "dim N\nlayer norm[N, C](a: real[N, C]) -> real[N, C] {\n  state mean: real[C] = zeros\n"
+    "  m = mean(a, over = first)\n"
     "  mean' = 0.9*mean + 0.1*m\n  a - (if training then m else mean)\n}\n"
     "model m(x: f32[N, 4]) -> f32[N, 2] = x |> dense(2) |> norm\n"
     "train fit(x, y: f32[N, 2]) {\n  p = m(x)\n  loss mse(p, y)\n  metric mae(p, y)\n  optimizer momentum(lr = 0.1)\n"
@@ -239,7 +241,8 @@ static void test_equations(void **state)
     World w = load("dim N\nlayer body = dense(4) |> tanh\nmodel m(x: f32[N, 4]) -> f32[N, 1] = x |> body |> dense(1)\n"
                    "train m(x, y: f32[N, 1]) {\n  loss mse(m(x), y)\n  body' = sgd(body, grad(loss, body), lr = 0.5)\n"
                    "  optimizer adam\n}\n"
-                   "train frozen(x, y: f32[N, 1]) {\n  loss mse(m(x), y)\n  m.dense1.w' = sgd(m.dense1.w, grad(loss, m.dense1.w))\n}\n");
+                   "train frozen(x, y: f32[N, 1]) {\n  loss mse(m(x), y)\n"
+                   "  m.dense1.w' = sgd(m.dense1.w, grad(loss, m.dense1.w))\n}\n");
     assert_int_equal(count_results(w.p->trains.at[0].step, RESULT_NEXT), 4 + 4);
     assert_int_equal(count_results(w.p->trains.at[1].step, RESULT_NEXT), 1);
     cx_free(w.cx);
@@ -325,7 +328,8 @@ static void test_two_faults(void **state)
 {
     (void)state;
     assert_codes(MODEL(QUIET "a = x @ w\nb = a + relu(a)\nc = sigmod(x)\n b + c"), "E0201 E0402");
-    assert_codes("dim N\nmodel m(x: f32[N, 4]) -> f32[N, 2] {\n  a = x |> dense(3\n  b = x |> dense(5) |> dense(2, inputs = 6)\n"
+    assert_codes("dim N\nmodel m(x: f32[N, 4]) -> f32[N, 2] {\n  a = x |> dense(3\n"
+                 "  b = x |> dense(5) |> dense(2, inputs = 6)\n"
                  "  a + b\n}\n", "E0101 E0208");
 }
 

@@ -30,7 +30,8 @@ static const Items *items_of(Parsed p, int decl) { return &p.file->decls.at[decl
 static void test_line_ends(void **state)
 {
     (void)state;
-    Parsed p = parse("fn f(a: real,\n     b: real) -> real {\n  x = a\n    + b *\n    2\n  y = (x\n  - 1)\n  y\n    |> relu\n}\n");
+    Parsed p = parse("fn f(a: real,\n     b: real) -> real {\n  x = a\n    + b *\n    2\n  y = (x\n  - 1)\n  y\n"
+                     "    |> relu\n}\n");
     assert_int_equal(p.cx->diags->errors, 0);
     const Items *items = items_of(p, 0);
     assert_int_equal(items->n, 3);
@@ -100,7 +101,8 @@ static void test_recovery(void **state)
 {
     (void)state;
     assert_codes("fn f(x: real) -> real {\n  a = x +\n  b = )\n  c = x\n  d = c c\n  c\n}\n", "E0101 E0101");
-    Parsed p = parse("fn f(x: real) -> real {\n  a = x\n  b, c = (x\n  d = x x\n  e = a\n  e\n}\nfn g(x: real) -> real = x\n");
+    Parsed p = parse("fn f(x: real) -> real {\n  a = x\n  b, c = (x\n  d = x x\n  e = a\n  e\n}\n"
+                     "fn g(x: real) -> real = x\n");
     assert_int_equal(p.cx->diags->errors, 2);
     assert_int_equal(p.file->decls.n, 2);
     const Items *items = items_of(p, 0);
@@ -150,7 +152,8 @@ static void test_hostile(void **state)
 static void test_flat(void **state)
 {
     (void)state;
-    Parsed p = parse("stage \"built\"\nmodel m(x: f32[4]) -> (out: f32[4]) {\n  t1: f32[4] @(64*4, \"work\") = relu(x) : \"m.nn:1:1 m\"\n  t1\n}\n");
+    Parsed p = parse("stage \"built\"\nmodel m(x: f32[4]) -> (out: f32[4]) {\n"
+                     "  t1: f32[4] @(64*4, \"work\") = relu(x) : \"m.nn:1:1 m\"\n  t1\n}\n");
     assert_int_equal(p.cx->diags->errors, 0);
     assert_true(file_is_flat(p.file));
     assert_string_equal(items_of(p, 1)->at[0]->note, "m.nn:1:1 m");
