@@ -333,6 +333,26 @@ static void test_two_faults(void **state)
                  "  a + b\n}\n", "E0101 E0208");
 }
 
+/* Every `nn` block of the language's page compiles, without a warning. */
+static void test_docs(void **state)
+{
+    (void)state;
+    Cx *cx = cx_new();
+    char *page;
+    size_t size;
+    int blocks = 0;
+    assert_true(read_file(cx->arena, NNC_ROOT "/docs/language.md", &page, &size));
+    for (const char *at = page; (at = strstr(at, "```nn\n")); blocks++) {
+        at += strlen("```nn\n");
+        const char *end = strstr(at, "```");
+        assert_non_null(end);
+        assert_codes(str_copy_n(cx->arena, at, (size_t)(end - at)), "");
+        at = end;
+    }
+    assert_true(blocks >= 5);
+    cx_free(cx);
+}
+
 static void test_growth(void **state)
 {
     (void)state;
@@ -378,7 +398,7 @@ int main(void)
         cmocka_unit_test(test_options),  cmocka_unit_test(test_hypers),     cmocka_unit_test(test_train),
         cmocka_unit_test(test_equations), cmocka_unit_test(test_detach),    cmocka_unit_test(test_double),
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_two_faults), cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_docs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
