@@ -147,11 +147,10 @@ static int load_checkpoint(Training *t)
     if (args_has(t->args, OPT_WEIGHTS) || args_has(t->args, OPT_INIT_FROM))
         return usage_error("--resume takes everything from the checkpoint: leave out --weights and --init-from");
     t->resumed = is_folder(given) ? str_format(t->args->cx->arena, "%s/" CHECKPOINT_NAME, given) : given;
-    if (nnrt_load_checkpoint(s, t->resumed)) {
-        failure("%s", nnrt_error(s));
-        fprintf(stderr, "hint: --init-from begins anew with what matches in a file\n");
-        return EXIT_MODEL;
-    }
+    int32_t status = nnrt_load_checkpoint(s, t->resumed);
+    if (status) failure("%s", nnrt_error(s));
+    if (status == NNRT_ERR_SHAPE) fprintf(stderr, "hint: --init-from begins anew with what matches in a file\n");
+    if (status) return EXIT_MODEL;
     const nnrt_cursor *c = nnrt_cursor_of(s);
     if (c->train >= 0 && c->train != t->entry->train)
         return failure("`%s` is a checkpoint of the train block `%s`: give --model %s", t->resumed,

@@ -10,6 +10,7 @@ struct Bar {
     const nnrt_entry *entry;
     bool terminal, colour;
     double started, epoch_started, drawn;
+    double before; /* epochs done when this run began */
 };
 
 static double now(void)
@@ -22,7 +23,7 @@ static double now(void)
 Bar *bar_new(Args *a, const nnrt_entry *entry)
 {
     Bar *b = NEW(a->cx->arena, Bar);
-    *b = (Bar){a->cx->arena, entry, isatty(2) != 0, args_colour(a, stderr), now(), now(), 0};
+    *b = (Bar){a->cx->arena, entry, isatty(2) != 0, args_colour(a, stderr), now(), now(), 0, -1};
     return b;
 }
 
@@ -47,9 +48,9 @@ static void add_left(const Bar *b, Text *to, const nnrt_progress *p)
 {
     if (!p->epochs) return;
     double done = (double)(p->epoch - 1) + (double)p->batch / (double)p->batches;
-    if (done <= 0) return;
+    if (done <= b->before) return;
     text_add(to, "  left ");
-    add_time(to, (now() - b->started) / done * ((double)p->epochs - done));
+    add_time(to, (now() - b->started) / (done - b->before) * ((double)p->epochs - done));
 }
 
 void bar_batch(Bar *b, const nnrt_progress *p)
@@ -57,6 +58,7 @@ void bar_batch(Bar *b, const nnrt_progress *p)
     enum { WIDTH = 24 };
     double t = now();
     if (p->batch == 1) b->epoch_started = t;
+    if (b->before < 0) b->before = (double)(p->epoch - 1) + (double)(p->batch - 1) / (double)p->batches;
     if (!b->terminal || (t - b->drawn < 0.1 && p->batch < p->batches)) return;
     b->drawn = t;
     Text line = {arena_new(), 0, 0, 0};
