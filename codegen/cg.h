@@ -235,7 +235,7 @@ int contract_column(const Node *contract); /* the result's axis along which its 
 void loop_prefix(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, int n, Index *ix, void (*body)(Cg *, void *), void *context);
 
 /* ---- kernel.c ---- */
-/* void (ptr frame, i64 lo, i64 hi, ptr for each operand); equal bodies are one function, wherever their operands lie. */
+/* void (ptr frame, i64 lo, i64 hi, ptr each operand); equal bodies are one function, wherever their operands lie. */
 LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node);
 void kernel_call(Cg *cg, const Node *node, LLVMValueRef function, LLVMValueRef lo, LLVMValueRef hi); /* in an entry */
 

@@ -1,5 +1,6 @@
 /* CONTRACT: a tile of rows times vectors is held in registers while the summed labels run. Rows go along the last but
-   one axis of the result, vectors along the last (where that has size 1, along the one before it); chains and blocks follow the declared order, whatever the tile. */
+   one axis of the result, vectors along the last (where that has size 1, along the one before it); chains and blocks
+   follow the declared order, whatever the tile. */
 #include "codegen/cg.h"
 
 enum { MAX_ROWS = 8, MAX_VECTORS = 4 };

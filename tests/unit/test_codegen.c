@@ -50,7 +50,8 @@ static Graph *graph_of(const Compiled *c, const nnrt_entry *e)
         if (str_equal(c->p->models.at[i]->name, e->name))
             return c->p->models.at[i];
     const TrainInfo *t = &c->p->trains.at[e->train];
-    return e->kind == NNRT_EVAL ? t->eval : e->kind == NNRT_GRAD ? t->grad : e->kind == NNRT_UPDATE ? t->update : t->step;
+    return e->kind == NNRT_EVAL ? t->eval : e->kind == NNRT_GRAD ? t->grad
+         : e->kind == NNRT_UPDATE ? t->update : t->step;
 }
 
 /* ---- values ---- */
@@ -72,7 +73,8 @@ static Array fill(Compiled *c, Arena *a, Type t, const int64_t *symbols, void *r
     Array x = array_new(a, t, symbols);
     double range = t.range ? (double)dim_eval(t.range, symbols) : t.dtype == DT_BOOL ? 2 : 100;
     for (int64_t i = 0; i < x.size; i++) {
-        double u = next_random(c), v = dtype_is_float(t.dtype) ? dtype_round(t.dtype, 2 * u - 1) : (double)(int64_t)(u * range);
+        double u = next_random(c);
+        double v = dtype_is_float(t.dtype) ? dtype_round(t.dtype, 2 * u - 1) : (double)(int64_t)(u * range);
         x.at[i] = (Num){v, 0, 0};
         element_set(t.dtype, raw, i, v);
     }
