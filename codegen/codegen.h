@@ -15,7 +15,7 @@ typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;
 bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out);
 /* The self-contained C99 header of the model. */
 const char *codegen_header(Program *p); /* NULL after a message */
-/* The object as a shared library at path, by ld.lld without a shell. False after a message; path is whole or untouched. */
+/* The object as a shared library, by ld.lld without a shell. False after a message; path is whole or untouched. */
 bool codegen_link(Program *p, Bytes object, const char *path);
 /* The object, run in this process. NULL after a message. */
 typedef struct Jit Jit;
