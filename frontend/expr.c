@@ -334,13 +334,27 @@ static Val misplaced(Frame *f, const Expr *e)
     return poison;
 }
 
+static bool begins_line(Span op)
+{
+    const Source *s = op.source;
+    uint32_t at = op.lo;
+    while (at > 0 && (s->text[at - 1] == ' ' || s->text[at - 1] == '\t')) at--;
+    return at == 0 || s->text[at - 1] == '\n';
+}
+
 static Val operator_expr(Frame *f, Expr *e)
 {
     Val in[2];
     int n = e->kind == EX_UNARY ? 1 : 2;
     in[0] = elaborate_single(f, e->a, NULL);
     if (n == 2) in[1] = elaborate_single(f, e->b, NULL);
-    return apply_operator(f, e->op, in, n, e->span);
+    Diags *all = f->e->cx->diags;
+    int before = all->list.n;
+    Val v = apply_operator(f, e->op, in, n, e->span);
+    if (all->list.n > before && e->op == OP_SUB && begins_line(e->op_span))
+        diag_help(all->list.at[all->list.n - 1],
+                  "a line that begins with `-` goes on with the line above; end that one with `;`");
+    return v;
 }
 
 static Val elaborate_kind(Frame *f, Expr *e, const Type *want)

@@ -111,12 +111,15 @@ Val missing(const Frame *f, Span at, const char *what)
 
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...)
 {
+    va_list ap;
+    const char *made = o && o->previous && o->text ? o->text : NULL;
     while (o && o->previous) o = o->previous;
     if (!o || !o->span.source) return;
-    va_list ap;
     va_start(ap, fmt);
-    diag_label(d, o->span, "%s", str_vformat(d->all->arena, fmt, ap));
+    const char *text = str_vformat(d->all->arena, fmt, ap);
     va_end(ap);
+    bool formula = made && strpbrk(made, "+-*/");
+    diag_label(d, o->span, formula ? "%s, made as %s" : "%s", text, made);
 }
 
 void label_type(Elab *e, Diag *d, Val v)

@@ -291,7 +291,7 @@ primary: NUMBER { $$ = leaf(p, EX_NUMBER, @$, $1); }
        | STRING { $$ = leaf(p, EX_TEXT, @$, $1); }
        | PACK { $$ = leaf(p, EX_PACK, @$, NULL); }
        | ref { $$ = refer(p, $1); }
-       | '(' expr ')' { $$ = $2; $$->paren = true; }
+       | '(' expr ')' { $$ = $2; $$->paren = true; $$->span = @$; }
        | '(' exprs2 ')' { $$ = many(p, EX_TUPLE, @$, $2); }
        | '[' expr_list ']' { $$ = many(p, EX_VECTOR, @$, $2); }
        ;

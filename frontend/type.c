@@ -18,7 +18,7 @@ const Origin *origin_of_size(Frame *f, const Expr *size)
     const Hyperparameter *h = outer ? map_get(e->own.hypers, size->text) : NULL;
     if (b && b->option && b->origin) return b->origin;
     if (d && d->origin) return d->origin;
-    if (h && h->decl->value) return origin_new(e, size->span, origin_new(e, h->decl->value->span, NULL));
+    if (h && h->decl->value) size = h->decl->value;
     const Site *s = f->applied;
     Span at = size->span;
     for (; at.source && at.source->builtin && s; s = s->applied) at = s->span; /* nobody can change std's text */

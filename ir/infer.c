@@ -99,7 +99,8 @@ bool infer_result_type(Infer *i, int index, Type t)
 /* Its name, else what stands in the text for it, where that is short. */
 const char *value_text(const Value *v)
 {
-    Span s = v->def->site ? v->def->site->span : NO_SPAN;
+    const Site *user = site_of_user(v->def->site);
+    Span s = user ? user->span : NO_SPAN;
     if (v->name) return v->name;
     bool shown = s.source && !s.source->builtin && s.hi > s.lo && s.hi - s.lo <= 32 &&
                  !memchr(s.source->text + s.lo, '\n', s.hi - s.lo);
