@@ -15,14 +15,14 @@ static const uint32_t teams[] = {1, 2, 3, 8};
 typedef struct Compiled { Cx *cx; Program *p; Jit *jit; const nnrt_model *m; bool fma; uint64_t random; } Compiled;
 
 /* ---- a model in this process ---- */
-static Compiled compile(const char *name, const char *level, bool fuse)
+static Compiled compile_with(const char *name, const char *level, bool fuse, const void *weights)
 {
     static const char *const without[] = {"simplify", "fuse"};
     Compiled c = {.cx = cx_new(), .fma = strcmp(level, "x86-64") != 0, .random = 1};
     const char *path = str_format(c.cx->arena, "%s/tests/unit/flat/%s.nn", NNC_ROOT, name);
     FrontendOptions options = {.name = name};
     PassOptions passes = {.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true};
-    CodegenOptions how = {level, 2, false, NULL};
+    CodegenOptions how = {level, 2, false, weights};
     Bytes object;
     File *f = file_parse(c.cx, source_read(c.cx->arena, path, name));
     c.p = flat_build(c.cx, f, &options);
@@ -36,6 +36,11 @@ static Compiled compile(const char *name, const char *level, bool fuse)
     memcpy(&model, &symbol, sizeof model);
     c.m = model();
     return c;
+}
+
+static Compiled compile(const char *name, const char *level, bool fuse)
+{
+    return compile_with(name, level, fuse, NULL);
 }
 
 static void compiled_free(Compiled *c)
@@ -129,9 +134,9 @@ static void call_open(Compiled *c, const nnrt_entry *e, int64_t n, Call *k)
             k->outputs[k->graph->results.at[i].index] = memory_new(k->arena, 8 * k->wanted[i].size);
 }
 
-static int32_t call_run(const nnrt_entry *e, Call *k, uint32_t workers)
+static int32_t call_weighted(const nnrt_entry *e, Call *k, uint32_t workers, uint32_t flags, double weight)
 {
-    nnrt_step step = {sizeof step, 0, SEED, STEP, EPOCH, FIRST, 1};
+    nnrt_step step = {sizeof step, flags, SEED, STEP, EPOCH, FIRST, weight};
     void *work = memory_new(k->arena, e->bytes(k->sizes));
     nnrt_call call = {.size = sizeof call, .params = k->params, .opt = k->opt, .grads = k->grads, .sizes = k->sizes,
                       .inputs = (const void *const *)k->inputs, .outputs = k->outputs, .step = &step,
@@ -141,6 +146,11 @@ static int32_t call_run(const nnrt_entry *e, Call *k, uint32_t workers)
         for (uint32_t w = workers; w-- > 0;)
             e->phases[p](work, w, workers);
     return status ? status : e->end(work);
+}
+
+static int32_t call_run(const nnrt_entry *e, Call *k, uint32_t workers)
+{
+    return call_weighted(e, k, workers, 0, 1);
 }
 
 static void call_compare(const Compiled *c, const Call *k)
@@ -275,11 +285,48 @@ static void bad_numbers_stop(void **state)
     compiled_free(&c);
 }
 
+/* Twice half a gradient, added up, is the gradient: halving is exact. What was there before is never read. */
+static void gradients_add_up(void **state)
+{
+    (void)state;
+    Compiled c = compile("training", codegen_native_level(), true);
+    const nnrt_entry *e = entry_named(&c, "training", NNRT_GRAD);
+    Call k;
+    call_open(&c, e, 7, &k);
+    memset(k.grads, 0xff, (size_t)c.m->grads_bytes);
+    assert_int_equal(call_weighted(e, &k, 2, 0, 0.5), NNRT_OK);
+    assert_int_equal(call_weighted(e, &k, 1, NNRT_ADD, 0.5), NNRT_OK);
+    char *added = arena_copy(k.arena, k.grads, (size_t)c.m->grads_bytes);
+    assert_int_equal(call_run(e, &k, 3), NNRT_OK);
+    for (uint32_t i = 0; i < c.m->ntensors; i++)
+        if (c.m->tensors[i].role != NNRT_OPT)
+            assert_memory_equal(added + c.m->tensors[i].offset, k.grads + c.m->tensors[i].offset,
+                                (size_t)c.m->tensors[i].bytes);
+    arena_free(k.arena);
+    compiled_free(&c);
+}
+
+static void weights_are_embedded(void **state)
+{
+    (void)state;
+    Compiled plain = compile("training", codegen_native_level(), true);
+    size_t n = (size_t)plain.m->params_bytes;
+    char *weights = memory_new(plain.cx->arena, (int64_t)n), *params = memory_new(plain.cx->arena, (int64_t)n);
+    for (size_t i = 0; i < n; i++)
+        weights[i] = (char)(i * 7);
+    Compiled c = compile_with("training", codegen_native_level(), true, weights);
+    assert_int_equal(c.m->init(params, NULL, 1, NULL), NNRT_OK);
+    assert_memory_equal(params, weights, n);
+    compiled_free(&c);
+    compiled_free(&plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_agree), cmocka_unit_test(training_agrees), cmocka_unit_test(faults_are_refused),
-        cmocka_unit_test(bad_numbers_stop),
+        cmocka_unit_test(bad_numbers_stop), cmocka_unit_test(gradients_add_up),
+        cmocka_unit_test(weights_are_embedded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
