@@ -273,9 +273,11 @@ LLVMValueRef global_text(Cg *cg, const char *text)
 {
     if (!text) return LLVMConstPointerNull(cg->ptr);
     size_t n = strlen(text);
-    const char *name = str_format(cg->arena, "text.%016llx", (unsigned long long)hash_bytes(0, text, n));
+    const char *name = "text.empty"; /* LLVM keeps it as a zero, not as a string */
+    if (n) name = str_format(cg->arena, "text.%016llx", (unsigned long long)hash_bytes(0, text, n));
     LLVMValueRef known;
     while ((known = LLVMGetNamedGlobal(cg->module, name))) {
+        if (!n) return known;
         size_t size;
         const char *was = LLVMGetAsString(LLVMGetInitializer(known), &size);
         if (size == n + 1 && memcmp(was, text, n) == 0) return known;
