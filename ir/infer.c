@@ -74,7 +74,7 @@ static Type with_roles(Arena *a, Type t, Type given)
     Axis *axes = arena_copy(a, t.axes, sizeof *t.axes * (size_t)t.rank);
     for (int k = 0; k < t.rank; k++) {
         if (given.axes[k].role) axes[k].role = given.axes[k].role;
-        if (!axes[k].origin) axes[k].origin = given.axes[k].origin;
+        if (given.axes[k].origin) axes[k].origin = given.axes[k].origin;
     }
     r.axes = axes;
     r.range = t.range;
