@@ -7,7 +7,7 @@
 Confusion *confusion_new(Arena *a, int n, const char **names)
 {
     Confusion *c = NEW(a, Confusion);
-    *c = (Confusion){.n = n, .names = names, .counts = NEW_ARRAY(a, int64_t, (size_t)n * (size_t)n)};
+    *c = (Confusion){.n = n, .names = names, .counts = NEW_ARRAY(a, int64_t, (size_t)n *(size_t)n)};
     return c;
 }
 
@@ -34,7 +34,8 @@ Confusion *confusion_measure(Arena *a, const Predictor *p, const nnrt_source *so
         Arena *scratch = arena_new();
         const double *out = predictor_run(p, scratch, source, rows, now);
         for (int64_t i = 0; i < now && out; i++)
-            confusion_count(c, classes_truth(&classes, p, source, rows[i]), classes_guess(&classes, out + i * p->width));
+            confusion_count(c, classes_truth(&classes, p, source, rows[i]),
+                            classes_guess(&classes, out + i * p->width));
         arena_free(scratch);
         if (!out) return NULL;
     }
@@ -83,14 +84,10 @@ static int64_t column_total(const Confusion *c, int guess)
     return sum;
 }
 
-/* White to blue where right, white to orange where wrong; a small share of mistakes is seen too. */
-static const char *cell_colour(Arena *a, double share, bool right)
+/* Blue where right, orange where wrong, denser with the share of the row; a small share of mistakes is seen too. */
+static double cell_density(double share, bool right)
 {
-    static const int full[2][3] = {{0xb4, 0x46, 0x06}, {0x00, 0x5a, 0x94}};
-    double t = share > 0 ? right ? 0.12 + 0.88 * share : 0.08 + 0.92 * sqrt(share) : 0;
-    int rgb[3];
-    for (int i = 0; i < 3; i++) rgb[i] = (int)lround(246 + t * (full[right][i] - 246));
-    return str_format(a, "#%02x%02x%02x", (unsigned)rgb[0], (unsigned)rgb[1], (unsigned)rgb[2]);
+    return share > 0 ? right ? 0.12 + 0.88 * share : 0.15 + 0.85 * sqrt(share) : 0;
 }
 
 static void draw_cell(const Matrix *m, int truth, int guess, int64_t all)
@@ -98,17 +95,20 @@ static void draw_cell(const Matrix *m, int truth, int guess, int64_t all)
     int64_t count = m->c->counts[truth * m->c->n + guess];
     double share = all ? (double)count / (double)all : 0, x = m->left + guess * m->cell, y = m->top + truth * m->cell;
     bool right = truth == guess;
+    double side = m->cell - (m->cell > 8), density = cell_density(share, right);
     Arena *a = m->to->arena;
-    text_add(m->to, "<g><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/><title>", x, y,
-             m->cell - (m->cell > 8), m->cell - (m->cell > 8), cell_colour(a, share, right));
+    text_add(m->to, "<g><rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x, y, side, side);
+    if (count)
+        text_add(m->to,
+                 "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\" fill-opacity=\"%.3f\"/>", x, y,
+                 side, side, right ? "#005a94" : "#b44606", density);
+    text_add(m->to, "<title>");
     xml_text(m->to, str_format(a, "%s, taken for %s: %" PRId64 " of %" PRId64, m->c->names[truth], m->c->names[guess],
                                count, all));
     text_add(m->to, "</title>");
-    if (m->cell >= 22 && count) {
-        bool dark = right ? share > 0.45 : share > 0.25;
-        svg_text(m->to, x + m->cell / 2, y + m->cell / 2 + 4, dark ? "mid light" : "mid dark",
+    if (m->cell >= 22 && count)
+        svg_text(m->to, x + m->cell / 2, y + m->cell / 2 + 4, density > 0.5 ? "mid light" : "mid",
                  str_format(a, "%" PRId64, count));
-    }
     text_add(m->to, "</g>\n");
 }
 
@@ -179,8 +179,10 @@ void confusion_draw(const Confusion *c, Text *to, bool alone)
     Arena *a = to->arena;
     if (width < 420) width = 420;
     svg_open(to, width, height, "confusion matrix", alone);
-    svg_text(to, 16, 26, "head", str_format(a, "%s: %s of %s right on %s samples", c->target ? c->target : "classes",
-             percent(a, c->right, c->total), grouped_number(a, c->total), c->held_out ? "held-out" : "training"));
+    svg_text(to, 16, 26, "head",
+             str_format(a, "%s: %s of %s right on %s samples", c->target ? c->target : "classes",
+                        percent(a, c->right, c->total), grouped_number(a, c->total),
+                        c->held_out ? "held-out" : "training"));
     svg_text(to, 16, 46, "soft", "rows: what it is; columns: what the model says");
     for (int i = 0; i < c->n; i++) {
         int64_t all = row_total(c, i);

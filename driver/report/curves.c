@@ -57,14 +57,16 @@ static int next_shown(const History *h, int i)
 static void draw_line(const Panel *p, bool test)
 {
     bool pen = false, any = false;
+    const char *fine = p->h->epochs.n > 100 ? " fine" : "";
     for (int i = 0; i < p->h->epochs.n; i = next_shown(p->h, i)) {
         double v = number_at(p->h, i, p->series, test);
         if (!isfinite(v)) {
             pen = false;
             continue;
         }
-        if (!any) text_add(p->to, "<path class=\"%s\" d=\"", test ? "test" : "train");
-        text_add(p->to, "%c%.1f %.1f", pen ? 'L' : 'M', scale_at(&p->x, (double)p->h->epochs.at[i].epoch), scale_at(&p->y, v));
+        if (!any) text_add(p->to, "<path class=\"%s%s\" d=\"", test ? "test" : "train", fine);
+        text_add(p->to, "%c%.1f %.1f", pen ? 'L' : 'M', scale_at(&p->x, (double)p->h->epochs.at[i].epoch),
+                 scale_at(&p->y, v));
         pen = any = true;
     }
     if (any) text_add(p->to, "\"/>\n");
@@ -75,8 +77,8 @@ static void draw_dots(const Panel *p, bool test)
     for (int i = 0; i < p->h->epochs.n && p->h->epochs.n <= MAX_DOTTED; i++) {
         double v = number_at(p->h, i, p->series, test), x = scale_at(&p->x, (double)p->h->epochs.at[i].epoch);
         if (isfinite(v))
-            text_add(p->to, "<circle class=\"%s dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>\n", test ? "test" : "train", x,
-                     scale_at(&p->y, v));
+            text_add(p->to, "<circle class=\"%s dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>\n", test ? "test" : "train",
+                     x, scale_at(&p->y, v));
     }
 }
 
@@ -93,7 +95,7 @@ static void draw_ends(const Panel *p)
     }
     for (int i = 0; i < 2; i++)
         if (isfinite(v[i]))
-            svg_text(p->to, p->x.to + 8, y[i], i ? "test" : "train", short_number(p->to->arena, v[i]));
+            svg_text(p->to, p->x.to + 8, y[i], i ? "test" : "train", str_format(p->to->arena, "%.3g", v[i]));
 }
 
 static void draw_axes(const Panel *p)
@@ -135,9 +137,10 @@ static void draw_best(const Panel *p)
     if (best < 0 || p->h->epochs.n < 2) return;
     const EpochNumbers *e = &p->h->epochs.at[best];
     double v = (e->test ? e->test : e->train)[0];
-    text_add(p->to, "<circle class=\"%s solid\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>lowest: %.4g, epoch %" PRIu64
-             "</title></circle>\n", e->test ? "test" : "train", scale_at(&p->x, (double)e->epoch), scale_at(&p->y, v), v,
-             e->epoch);
+    text_add(p->to,
+             "<circle class=\"%s solid\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"><title>lowest: %.4g, epoch %" PRIu64
+             "</title></circle>\n",
+             e->test ? "test" : "train", scale_at(&p->x, (double)e->epoch), scale_at(&p->y, v), v, e->epoch);
 }
 
 /* A strip an epoch that shows its numbers when pointed at. */
@@ -148,8 +151,10 @@ static void draw_strips(const Panel *p)
     for (int i = 0; i < n && n <= MAX_MARKED; i++) {
         const EpochNumbers *e = &p->h->epochs.at[i];
         double x = scale_at(&p->x, (double)e->epoch);
-        text_add(p->to, "<rect class=\"hover\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>epoch %" PRIu64
-                 ": train %.4g", x - width / 2, p->y.to, width, p->y.from - p->y.to, e->epoch, e->train[p->series]);
+        text_add(p->to,
+                 "<rect class=\"hover\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>epoch %" PRIu64
+                 ": train %.4g",
+                 x - width / 2, p->y.to, width, p->y.from - p->y.to, e->epoch, e->train[p->series]);
         if (e->test) text_add(p->to, ", held out %.4g", e->test[p->series]);
         text_add(p->to, "</title></rect>\n");
     }
@@ -177,8 +182,7 @@ void curves_draw(const History *h, Text *to, bool alone)
 {
     int n = h->nseries - h->first, columns = n > 1 ? 2 : 1, rows = (n + columns - 1) / columns;
     svg_open(to, columns * PANEL_WIDTH, rows * PANEL_HEIGHT, "loss and metrics by epoch", alone);
-    for (int i = 0; i < n; i++)
-        draw_panel(h, to, h->first + i, i % columns * PANEL_WIDTH, i / columns * PANEL_HEIGHT);
+    for (int i = 0; i < n; i++) draw_panel(h, to, h->first + i, i % columns * PANEL_WIDTH, i / columns * PANEL_HEIGHT);
     svg_close(to);
 }
 
@@ -190,8 +194,8 @@ void sparkline_draw(const History *h, int series, Text *to)
     Panel p = {.h = h, .to = to, .series = series};
     p.x = scale_new((double)h->epochs.at[0].epoch, (double)h->epochs.at[n - 1].epoch, 5, 2, WIDTH - 2);
     p.y = value_scale(h, series, HEIGHT - 3, 3);
-    text_add(to, "<svg class=\"nn spark\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" aria-hidden=\"true\">", WIDTH,
-             HEIGHT, WIDTH, HEIGHT);
+    text_add(to, "<svg class=\"nn spark\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" aria-hidden=\"true\">",
+             WIDTH, HEIGHT, WIDTH, HEIGHT);
     for (int test = 0; test <= h->has_test; test++) draw_line(&p, test);
     svg_close(to);
 }

@@ -1,4 +1,4 @@
-/* html.c: the page of a run. It needs no network and no script: the pictures stand in it, and its policy forbids more. */
+/* html.c: the page of a run. It needs no network and no script: the pictures stand in it, its policy forbids more. */
 #include "driver/report/report.h"
 #include <inttypes.h>
 #include <math.h>
@@ -6,30 +6,41 @@
 
 static const char page_style[] =
     ":root{color-scheme:light dark;--ground:#f4f5f7;--card:#fff;--ink:#1b1f24;--soft:#5c646d;--line:#e0e3e7}"
-    "@media(prefers-color-scheme:dark){:root{--ground:#0f1115;--card:#181b20;--ink:#e3e6ea;--soft:#9aa2ab;--line:#2c3138}}"
+    "@media(prefers-color-scheme:dark){:root{--ground:#0f1115;--card:#181b20;--ink:#e3e6ea;"
+    "--soft:#9aa2ab;--line:#2c3138}}"
     "*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);"
-    "font:15px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}main{max-width:1060px;margin:0 auto;padding:28px 20px 60px}"
+    "font:15px/1.5 system-ui,-apple-system,\"Segoe UI\",sans-serif}main{max-width:1060px;margin:0 auto;"
+    "padding:28px 20px 60px}"
     "h1{font-size:26px;margin:0}h2{font-size:17px;margin:0 0 12px}header p{margin:4px 0 20px;color:var(--soft)}"
-    "section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;margin:0 0 18px;"
-    "overflow-x:auto}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:14px;margin:0 0 18px}"
+    "section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;"
+    "margin:0 0 18px;"
+    "overflow-x:auto}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));"
+    "gap:14px;margin:0 0 18px}"
     ".tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}"
     ".tile .name{color:var(--soft);font-size:13px}.tile .value{font-size:25px;font-weight:600;line-height:1.3;"
-    "font-variant-numeric:tabular-nums}.tile .note{margin:0 0 4px}.note{color:var(--soft);font-size:13px;margin:8px 0 0}"
-    "svg{display:block}.picture>svg{width:100%;height:auto}.picture.narrow>svg{width:auto;max-width:100%}"
-    ".sides{display:flex;flex-wrap:wrap;gap:28px;align-items:flex-start}.sides>:first-child{flex:1 1 420px;min-width:0}"
-    "table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 18px 5px 0;vertical-align:middle;"
-    "border-bottom:1px solid var(--line)}tr:last-child>*{border-bottom:0}thead th{color:var(--soft);font-weight:600;"
+    "font-variant-numeric:tabular-nums}.tile .note{margin:0 0 4px}.note{color:var(--soft);font-size:13px;"
+    "margin:8px 0 0}"
+    "svg{display:block}.picture>svg{width:100%;min-width:680px;height:auto}"
+    ".picture.narrow>svg{width:auto;min-width:0;max-width:100%}"
+    ".sides{display:flex;flex-wrap:wrap;gap:28px;align-items:flex-start}.sides>:first-child{min-width:0}"
+    "table{border-collapse:collapse;font-size:13.5px}th,td{text-align:left;padding:5px 18px 5px 0;"
+    "vertical-align:middle;"
+    "border-bottom:1px solid var(--line)}tr:last-child>*{border-bottom:0}thead th{color:var(--soft);"
+    "font-weight:600;"
     "font-size:12.5px}tbody th{font-weight:400}.number{text-align:right;font-variant-numeric:tabular-nums}"
-    ".settings tbody th{color:var(--soft);white-space:nowrap}code,pre{font:12.5px/1.5 ui-monospace,monospace}"
+    ".settings tbody th{color:var(--soft);white-space:nowrap}code{white-space:nowrap}"
+    "code,pre{font:12.5px/1.5 ui-monospace,monospace}"
     "pre{margin:10px 0 0;overflow-x:auto}summary{cursor:pointer;color:var(--soft)}details{margin-top:10px}"
     "@media print{body{background:none}section,.tile{break-inside:avoid}}";
 
 static void add_head(const Page *p, Text *to)
 {
     const nnrt_entry *e = p->setup->entry;
-    text_add(to, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                 "img-src data:\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    text_add(to,
+             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
+             " style-src 'unsafe-inline'; "
+             "img-src data:\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     if (p->running) text_add(to, "<meta http-equiv=\"refresh\" content=\"5\">\n");
     text_add(to, "<link rel=\"icon\" href=\"data:,\">\n<title>");
     xml_text(to, e->name);
@@ -50,7 +61,10 @@ static void add_summary(const Page *p, Text *to)
     uint64_t epoch = h->epochs.n ? h->epochs.at[h->epochs.n - 1].epoch : 0;
     text_add(to, " · %s%s", p->running ? "still training: epoch " : "", grouped_number(a, (int64_t)epoch));
     if (p->running && s->epochs) text_add(to, " of %s", grouped_number(a, s->epochs));
-    text_add(to, "%s · %s updates · seed %" PRId64 "</p>\n</header>\n", p->running ? "" : epoch == 1 ? " epoch" : " epochs",
+    text_add(to, "%s · %s updates · seed %" PRId64 "</p>\n</header>\n",
+             p->running   ? ""
+             : epoch == 1 ? " epoch"
+                          : " epochs",
              grouped_number(a, (int64_t)steps_done(h)), s->seed);
 }
 
@@ -64,11 +78,11 @@ static void add_tile(const Page *p, int series, Text *to)
     Arena *a = to->arena;
     text_add(to, "<div class=\"tile\"><div class=\"name\">");
     xml_text(to, h->names[series]);
-    text_add(to, "%s</div><div class=\"value\">%s</div>", held_out ? ", held out" : "", short_number(a, held_out ? test : train));
+    text_add(to, "%s</div><div class=\"value\">%s</div>", held_out ? ", held out" : "",
+             short_number(a, held_out ? test : train));
     text_add(to, "<p class=\"note\">");
     if (held_out) text_add(to, "train %s", short_number(a, train));
-    if (best >= 0)
-        text_add(to, "%slowest at epoch %" PRIu64, held_out ? " · " : "", h->epochs.at[best].epoch);
+    if (best >= 0) text_add(to, "%slowest at epoch %" PRIu64, held_out ? " · " : "", h->epochs.at[best].epoch);
     text_add(to, "</p>");
     sparkline_draw(h, series, to);
     text_add(to, "</div>\n");
@@ -87,8 +101,9 @@ static void add_tiles(const Page *p, Text *to)
     const nnrt_model *m = nnrt_session_model(p->setup->session);
     text_add(to, "<div class=\"tiles\">\n");
     for (int i = p->history->first; i < p->history->nseries; i++) add_tile(p, i, to);
-    text_add(to, "<div class=\"tile\"><div class=\"name\">parameters</div><div class=\"value\">%s</div>"
-                 "<p class=\"note\">%s with state</p></div>\n",
+    text_add(to,
+             "<div class=\"tile\"><div class=\"name\">parameters</div><div class=\"value\">%s</div>"
+             "<p class=\"note\">%s with state</p></div>\n",
              grouped_number(to->arena, count_parameters(m)), bytes_text(to->arena, m->params_bytes));
     text_add(to, "</div>\n");
 }
@@ -117,7 +132,8 @@ static void add_mistakes(const Confusion *c, Text *to)
     enum { MOST = 8 };
     int truth, guess;
     if (c->n < 3 || !confusion_worst(c, 0, &truth, &guess)) return;
-    text_add(to, "<table><thead><tr><th>it is</th><th>taken for</th><th class=\"number\">times</th></tr></thead><tbody>\n");
+    text_add(to,
+             "<table><thead><tr><th>it is</th><th>taken for</th><th class=\"number\">times</th></tr></thead><tbody>\n");
     for (int i = 0; i < MOST && confusion_worst(c, i, &truth, &guess); i++) {
         text_add(to, "<tr><td>");
         xml_text(to, c->names[truth]);

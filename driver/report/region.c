@@ -1,4 +1,4 @@
-/* region.c: what a model of two numbers says all over their plane, at epochs 0, 1, 2, 4, 8, ... and the last. One column
+/* region.c: what a model of two numbers says all over their plane, at epochs 0, 1, 2, 4, ... and the last. One column
    of output is shown as bands of colour; several as the class that is greatest. The bands are polygons cut out of a
    grid of cells at the height between two colours. */
 #include "driver/report/report.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { CELLS = 48, SIDE = CELLS + 1, MOST_WIDTH = 8, MOST_POINTS = 500 };
-enum { FRAME = 192, UNITS = 10, PITCH_X = 240, PITCH_Y = 252, LEFT = 46, TOP = 74, COLUMNS = 4, MARKS = 5 };
+enum { FRAME = 192, UNITS = 10, PITCH_X = 240, PITCH_Y = 254, LEFT = 46, TOP = 86, COLUMNS = 4, MARKS = 5 };
 
 typedef struct Frame {
     uint64_t epoch;
@@ -17,21 +17,21 @@ struct DecisionRegion {
     Arena *arena;
     const Predictor *predictor;
     const nnrt_source *source; /* the samples drawn as points */
-    double low[2], high[2];    /* of the plane shown */
-    int64_t *rows;             /* 0 .. SIDE * SIDE - 1 */
-    void *grid;                /* the samples at the corners of the cells, in the input's dtype */
-    Classes classes;           /* n = 0: the points have none */
+    double low[2], high[2]; /* of the plane shown */
+    int64_t *rows; /* 0 .. SIDE * SIDE - 1 */
+    void *grid; /* the samples at the corners of the cells, in the input's dtype */
+    Classes classes; /* n = 0: the points have none */
     VEC(Frame) frames;
-    bool last_stays;           /* the last frame is one of those that stay */
+    bool last_stays; /* the last frame is one of those that stay */
 };
 
 /* Ten colours from blue over white to orange; and eight for classes, light, as Okabe and Ito's. */
 static const char *const bands[] = {"#2a78b0", "#5b9bc8", "#8fbcdb", "#bfd9ea", "#e3eef5",
                                     "#fbeadd", "#f7cdae", "#efa97a", "#e2854b", "#cc651f"};
-static const char *const class_fills[] = {"#a9cfe6", "#f5c4a1", "#a8dcca", "#ecd0e2", "#f7efae",
-                                          "#cfe6f7", "#f3d79a", "#d4d7da"};
-static const char *const class_inks[] = {"#00507e", "#a23c00", "#00694c", "#96447a", "#857a00",
-                                         "#2e7fb3", "#9a6a00", "#41464c"};
+static const char *const class_fills[] = {"#a9cfe6", "#f5c4a1", "#a8dcca", "#ecd0e2",
+                                          "#f7efae", "#cfe6f7", "#f3d79a", "#d4d7da"};
+static const char *const class_inks[] = {"#00507e", "#a23c00", "#00694c", "#96447a",
+                                         "#857a00", "#2e7fb3", "#9a6a00", "#41464c"};
 
 /* ---- taking frames ---- */
 static double coordinate(const DecisionRegion *r, int64_t row, int axis)
@@ -62,8 +62,10 @@ static void fill_grid(DecisionRegion *r, bool single)
     for (int i = 0; i < SIDE * SIDE; i++) {
         double x = r->low[0] + (r->high[0] - r->low[0]) * (i % SIDE) / CELLS;
         double y = r->high[1] - (r->high[1] - r->low[1]) * (double)(i / SIDE) / CELLS;
-        if (single) f[2 * i] = (float)x, f[2 * i + 1] = (float)y;
-        else d[2 * i] = x, d[2 * i + 1] = y;
+        if (single)
+            f[2 * i] = (float)x, f[2 * i + 1] = (float)y;
+        else
+            d[2 * i] = x, d[2 * i + 1] = y;
         r->rows[i] = i;
     }
 }
@@ -76,7 +78,7 @@ DecisionRegion *decision_region_new(Arena *a, const Predictor *p, const nnrt_sou
     DecisionRegion *r = NEW(a, DecisionRegion);
     *r = (DecisionRegion){.arena = a, .predictor = p, .source = source};
     if (!find_plane(r)) return NULL;
-    r->rows = NEW_ARRAY(a, int64_t, SIDE * SIDE);
+    r->rows = NEW_ARRAY(a, int64_t, SIDE *SIDE);
     r->grid = arena_alloc(a, 2 * SIDE * SIDE * sizeof(double));
     fill_grid(r, v->dtype == NNRT_F32);
     if (!classes_find(a, p, source, &r->classes)) r->classes.n = 0;
@@ -112,7 +114,9 @@ void decision_region_take(DecisionRegion *r, uint64_t epoch)
 }
 
 /* ---- cutting polygons ---- */
-typedef struct Field { double at[SIDE * SIDE]; } Field; /* one number a corner; none is infinite or not a number */
+typedef struct Field {
+    double at[SIDE * SIDE];
+} Field; /* one number a corner; none is infinite or not a number */
 typedef struct Cut {
     const Field *field;
     double level;
@@ -155,8 +159,8 @@ static void cut_row(const Cut *c, int y)
         int first = x;
         while (x < CELLS && all_inside(c, x, y)) x++;
         if (x > first)
-            text_add(c->area, "M%d %dh%dv%dh%dz", first * CELL_UNITS, y * CELL_UNITS, (x - first) * CELL_UNITS, CELL_UNITS,
-                     (first - x) * CELL_UNITS);
+            text_add(c->area, "M%d %dh%dv%dh%dz", first * CELL_UNITS, y * CELL_UNITS, (x - first) * CELL_UNITS,
+                     CELL_UNITS, (first - x) * CELL_UNITS);
         if (x < CELLS) cut_cell(c, x, y);
     }
 }
@@ -184,8 +188,10 @@ static void find_heights(const DecisionRegion *r, double *low, double *high)
             *low = fmin(*low, v);
             *high = fmax(*high, v);
         }
-    if (*low >= 0 && *high <= 1) *low = 0, *high = 1;
-    else if (*low < 0 && *high > 0) *high = fmax(-*low, *high), *low = -*high;
+    if (*low >= 0 && *high <= 1)
+        *low = 0, *high = 1;
+    else if (*low < 0 && *high > 0)
+        *high = fmax(-*low, *high), *low = -*high;
     if (!(*high > *low)) *high = *low + 1;
 }
 
@@ -219,7 +225,8 @@ static void draw_classes(const DecisionRegion *r, const Frame *f, Text *to)
 static void draw_ticks(const DecisionRegion *r, double x, double y, bool leftmost, Text *to)
 {
     double ticks[MARKS];
-    Scale across = scale_new(r->low[0], r->high[0], 3, x, x + FRAME), up = scale_new(r->low[1], r->high[1], 3, y + FRAME, y);
+    Scale across = scale_new(r->low[0], r->high[0], 3, x, x + FRAME),
+          up = scale_new(r->low[1], r->high[1], 3, y + FRAME, y);
     int n = scale_ticks(&across, ticks, MARKS);
     for (int i = 0; i < n; i++) {
         double at = scale_at(&across, ticks[i]);
@@ -241,10 +248,13 @@ static void draw_frame(const DecisionRegion *r, int i, double low, double high, 
     const char *title = f->epoch ? str_format(to->arena, "epoch %" PRIu64, f->epoch) : "before training";
     svg_text(to, x + FRAME / 2.0, y - 8, "mid", title);
     text_add(to, "<g transform=\"translate(%.1f %.1f) scale(.1)\">\n", x, y);
-    if (r->predictor->width == 1) draw_bands(r, f, low, high, to);
-    else draw_classes(r, f, to);
-    text_add(to, "<use href=\"#nn-points\"/></g>\n<rect class=\"axis\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n",
-             x, y, FRAME, FRAME);
+    if (r->predictor->width == 1)
+        draw_bands(r, f, low, high, to);
+    else
+        draw_classes(r, f, to);
+    text_add(
+        to, "<use href=\"#nn-points\"/></g>\n<rect class=\"axis\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%d\"/>\n",
+        x, y, FRAME, FRAME);
     draw_ticks(r, x, y, i % COLUMNS == 0, to);
 }
 
@@ -267,8 +277,10 @@ static void draw_class_points(const DecisionRegion *r, int class, Text *to)
     const char *ink = drawn_classes(r) ? class_inks[class] : "#33383f", *cap = class == 1 ? "square" : "round";
     if (!path.n) return;
     text_add(to, "<path id=\"nn-points%d\" stroke-linecap=\"%s\" d=\"%s\"/>\n", class, cap, text_done(&path));
-    text_add(to, "<g id=\"nn-class%d\"><use href=\"#nn-points%d\" stroke=\"#fff\" stroke-width=\"50\"/>"
-                 "<use href=\"#nn-points%d\" stroke=\"%s\" stroke-width=\"30\"/></g>\n", class, class, class, ink);
+    text_add(to,
+             "<g id=\"nn-class%d\"><use href=\"#nn-points%d\" stroke=\"#fff\" stroke-width=\"44\"/>"
+             "<use href=\"#nn-points%d\" stroke=\"%s\" stroke-width=\"30\"/></g>\n",
+             class, class, class, ink);
 }
 
 static void draw_points(const DecisionRegion *r, Text *to)
@@ -286,9 +298,13 @@ static double draw_class_keys(const DecisionRegion *r, double x, Text *to)
     Arena *a = to->arena;
     for (int i = 0; i < drawn_classes(r); i++) {
         const char *name = r->classes.names[i];
-        if (r->classes.threshold) name = str_format(a, "%s = %s", r->predictor->train->inputs[r->classes.input].name, name);
-        text_add(to, "<path d=\"M%.1f 22h0\" stroke=\"%s\" stroke-width=\"8\" stroke-linecap=\"%s\"/>\n", x, class_inks[i],
-                 i == 1 ? "square" : "round");
+        if (r->classes.threshold)
+            name = str_format(a, "%s = %s", r->predictor->train->inputs[r->classes.input].name, name);
+        const char *cap = i == 1 ? "square" : "round";
+        text_add(to,
+                 "<g stroke-linecap=\"%s\"><path d=\"M%.1f 22h0\" stroke=\"#fff\" stroke-width=\"11\"/>"
+                 "<path d=\"M%.1f 22h0\" stroke=\"%s\" stroke-width=\"8\"/></g>\n",
+                 cap, x, x, class_inks[i]);
         svg_text(to, x + 10, 26, "soft", name);
         int characters = 0;
         for (const char *s = name; *s; s++) characters += (*s & 0xc0) != 0x80;
@@ -302,11 +318,12 @@ static void draw_colour_key(const DecisionRegion *r, double x, double low, doubl
 {
     enum { STEP = 18 };
     Arena *a = to->arena;
-    svg_text(to, x, 26, "soft end", r->predictor->entry->name);
-    svg_text(to, x + 12 + 24, 26, "soft end", short_number(a, low));
+    const char *least = short_number(a, low);
+    svg_text(to, x + 24 - 6.6 * (double)strlen(least), 26, "soft end", r->predictor->entry->name);
+    svg_text(to, x + 36, 26, "soft end", least);
     for (size_t i = 0; i < COUNT(bands); i++)
-        text_add(to, "<rect x=\"%.1f\" y=\"14\" width=\"%d\" height=\"15\" fill=\"%s\"/>\n", x + 42 + STEP * (double)i, STEP,
-                 bands[i]);
+        text_add(to, "<rect x=\"%.1f\" y=\"14\" width=\"%d\" height=\"15\" fill=\"%s\"/>\n", x + 42 + STEP * (double)i,
+                 STEP, bands[i]);
     svg_text(to, x + 42 + STEP * 10 + 6, 26, "soft", short_number(a, high));
 }
 
@@ -315,8 +332,9 @@ static void draw_axis_names(const DecisionRegion *r, Text *to)
     const nnrt_view *v = &r->predictor->entry->inputs[0];
     Arena *a = to->arena;
     const char *const *labels = v->axes[1].labels;
-    svg_text(to, LEFT, 50, "soft", labels ? str_format(a, "across: %s, up: %s", labels[0], labels[1])
-                                          : str_format(a, "across: %s.0, up: %s.1", v->name, v->name));
+    svg_text(to, LEFT, 50, "soft",
+             labels ? str_format(a, "across: %s, up: %s", labels[0], labels[1])
+                    : str_format(a, "across: %s.0, up: %s.1", v->name, v->name));
 }
 
 void decision_region_draw(const DecisionRegion *r, Text *to, bool alone)

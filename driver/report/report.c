@@ -94,7 +94,6 @@ static void draw_page(const Report *r, Text *to)
     html_page(&p, to);
 }
 
-
 static bool draw_file(const Report *r, const char *name, DrawFn *draw)
 {
     Text text = {arena_new(), 0, 0, 0};
@@ -109,7 +108,8 @@ static bool draw_all(Report *r)
     double start = seconds(CLOCK_MONOTONIC);
     if (r->region) decision_region_take(r->region, r->epoch);
     bool good = draw_file(r, "curves.svg", draw_curves) && (!r->region || draw_file(r, "region.svg", draw_region)) &&
-                (!r->confusion || draw_file(r, "confusion.svg", draw_confusion)) && draw_file(r, "report.html", draw_page);
+                (!r->confusion || draw_file(r, "confusion.svg", draw_confusion)) &&
+                draw_file(r, "report.html", draw_page);
     r->drawn = seconds(CLOCK_MONOTONIC);
     r->took = r->drawn - start;
     return good;

@@ -7,18 +7,20 @@
 #include "runtime/nnrt.h"
 
 /* ---- report.c ---- */
-typedef struct Setting { const char *name, *value; } Setting;
+typedef struct Setting {
+    const char *name, *value;
+} Setting;
 typedef struct ReportSetup {
     Arena *arena;
     const char *folder, *model_file; /* the file may be read again for the page */
     nnrt_session *session;
-    const nnrt_entry *entry;         /* the train block's step */
+    const nnrt_entry *entry; /* the train block's step */
     const nnrt_source *train, *test; /* test is NULL where nothing is held out */
-    int64_t seed, epochs;            /* epochs 0: until a `stop` */
-    bool has_loss, resumed;          /* resumed: earlier epochs are read back from the folder's metrics.csv */
-    const Setting *settings;         /* for the page, which leaves out what is empty, 0 or a hash */
+    int64_t seed, epochs; /* epochs 0: until a `stop` */
+    bool has_loss, resumed; /* resumed: earlier epochs are read back from the folder's metrics.csv */
+    const Setting *settings; /* for the page, which leaves out what is empty, 0 or a hash */
     int nsettings;
-    const char *memory_plan;         /* as text, or NULL */
+    const char *memory_plan; /* as text, or NULL */
 } ReportSetup;
 struct Program;
 const char *report_memory_plan(Arena *a, const struct Program *p); /* NULL: memory is gone */
@@ -45,7 +47,7 @@ typedef struct History {
 History *history_new(Arena *a, const nnrt_entry *entry, bool has_loss, bool has_test);
 void history_add(History *h, const nnrt_progress *p);
 void history_read_csv(History *h, const char *text); /* the lines that metrics.csv holds */
-int history_best(const History *h, int series);      /* the epoch with the lowest held-out (else own) number; -1: none */
+int history_best(const History *h, int series); /* the epoch with the lowest held-out (else own) number; -1: none */
 double history_last(const History *h, int series, bool test); /* NaN where there is none */
 
 /* ---- svg.c: text, scales and frames of pictures ---- */
@@ -56,7 +58,7 @@ void svg_close(Text *to);
 void svg_text(Text *to, double x, double y, const char *classes, const char *text);
 typedef struct Scale {
     double low, high, step; /* in the numbers shown; of a logarithmic one, in powers of ten */
-    double from, to;        /* where low and high lie in the picture */
+    double from, to; /* where low and high lie in the picture */
     bool log;
 } Scale;
 Scale scale_new(double low, double high, int wanted, double from, double to);
@@ -64,7 +66,7 @@ Scale scale_log(double low, double high, double from, double to);
 double scale_at(const Scale *s, double v);
 int scale_ticks(const Scale *s, double *out, int max);
 const char *scale_text(Arena *a, const Scale *s, double tick);
-const char *short_number(Arena *a, double v);    /* four digits */
+const char *short_number(Arena *a, double v); /* four digits */
 const char *grouped_number(Arena *a, int64_t v); /* 12,345 */
 const char *bytes_text(Arena *a, int64_t bytes); /* 12.3 kB */
 
@@ -77,7 +79,7 @@ typedef struct Predictor {
     nnrt_session *session;
     int32_t at;
     const nnrt_entry *entry, *train;
-    int *from;     /* by input of the model: which input of the train block it is */
+    int *from; /* by input of the model: which input of the train block it is */
     int64_t width; /* columns of its output */
 } Predictor;
 /* False where no model of floating point rows and one output takes only inputs that the block has. */
@@ -91,10 +93,10 @@ double source_number(const nnrt_entry *train, int input, const nnrt_source *s, i
 
 /* ---- classes.c: what the samples are told to be ---- */
 typedef struct Classes {
-    int n;               /* 2 or more */
-    int input;           /* the train block's input that tells */
+    int n; /* 2 or more */
+    int input; /* the train block's input that tells */
     const char **names;
-    bool threshold;      /* one column: class 1 where it is at least 0.5 */
+    bool threshold; /* one column: class 1 where it is at least 0.5 */
     bool one_hot;
 } Classes;
 /* False where no input tells classes that the model's output could be read as. */
@@ -104,8 +106,10 @@ int classes_guess(const Classes *c, const double *output); /* -1: not a number *
 
 /* ---- region.c: the model's output over the plane of its two inputs, as training went on ---- */
 typedef struct DecisionRegion DecisionRegion;
-DecisionRegion *decision_region_new(Arena *a, const Predictor *p, const nnrt_source *source); /* NULL: not such a model */
-bool decision_region_stays(uint64_t epoch); /* of those taken, epochs 1, 2, 4, 8, ..., the first, and the last one stay */
+DecisionRegion *decision_region_new(Arena *a, const Predictor *p,
+                                    const nnrt_source *source); /* NULL: not such a model */
+bool decision_region_stays(
+    uint64_t epoch); /* of those taken, epochs 1, 2, 4, 8, ..., the first, and the last one stay */
 void decision_region_take(DecisionRegion *r, uint64_t epoch);
 void decision_region_draw(const DecisionRegion *r, Text *to, bool alone);
 
@@ -133,16 +137,16 @@ void events_scalar(Text *to, double wall_time, int64_t step, const char *tag, fl
 /* ---- weights.c: how the values of each parameter lie ---- */
 typedef struct Weights Weights;
 Weights *weights_new(Arena *a, nnrt_session *s); /* remembers the values as they are now */
-void weights_draw(const Weights *w, Text *to);   /* a table, for the page */
+void weights_draw(const Weights *w, Text *to); /* a table, for the page */
 
 /* ---- html.c: one page, with everything in it ---- */
 typedef struct Page {
     const ReportSetup *setup;
     const History *history;
-    const DecisionRegion *region;       /* NULL where there is none, as below */
+    const DecisionRegion *region; /* NULL where there is none, as below */
     const Confusion *confusion;
     const Weights *weights;
-    uint64_t updates;           /* of one epoch */
+    uint64_t updates; /* of one epoch */
     int64_t batch, dropped;
     bool running;
 } Page;

@@ -1,4 +1,4 @@
-/* svg.c: what all pictures share: text that is safe to place, scales with round numbers, one style for light and dark. */
+/* svg.c: what all pictures share: text that is safe to place, scales with round numbers, a style for light and dark. */
 #include "driver/report/report.h"
 #include <inttypes.h>
 #include <math.h>
@@ -12,15 +12,18 @@ const char svg_style[] =
     ".nn .grid{stroke:#e3e6ea;stroke-width:1}.nn .axis{stroke:#9aa2ab;stroke-width:1;fill:none}"
     ".nn .train{stroke:#0072b2;fill:none;stroke-width:2;stroke-linejoin:round}"
     ".nn .test{stroke:#c2500a;fill:none;stroke-width:2;stroke-linejoin:round;stroke-dasharray:6 3}"
-    ".nn .solid{stroke-dasharray:none}.nn .dot{stroke:none}.nn .train.dot,.nn text.train{fill:#0072b2}"
-    ".nn .test.dot,.nn text.test{fill:#c2500a}.nn text.train,.nn text.test{stroke:none;font-size:11px;font-weight:600}"
+    ".nn .solid{stroke-dasharray:none}.nn circle.dot{stroke:none}.nn .train.dot,.nn text.train{fill:#0072b2}"
+    ".nn .test.dot,.nn text.test{fill:#c2500a}.nn text.train,.nn text.test{stroke:none;font-size:11px;"
+    "font-weight:600}"
     ".nn .hover{fill:#000;fill-opacity:0}.nn .hover:hover{fill-opacity:.06}"
-    ".nn .was{fill:none;stroke:#8a929b;stroke-width:1}.nn .bar{fill:#0072b2;fill-opacity:.75}"
-    ".nn .light{fill:#fff}.nn .dark{fill:#1b1f24}"
+    ".nn .fine{stroke-width:1.3}.nn .cell{fill:#f4f5f7}.nn .was{fill:none;stroke:#8a929b;stroke-width:1}"
+    ".nn .bar{fill:#0072b2;fill-opacity:.75}"
+    ".nn .light{fill:#fff}"
     "@media(prefers-color-scheme:dark){.nn text{fill:#d4d8dd}.nn .paper{fill:#181b20}.nn .head{fill:#f2f4f6}"
     ".nn .soft{fill:#9aa2ab}.nn .grid{stroke:#2c3138}.nn .axis{stroke:#6b737c}.nn .train{stroke:#56b4e9}"
     ".nn .test{stroke:#f0964b}.nn .train.dot,.nn text.train{fill:#56b4e9}.nn .test.dot,.nn text.test{fill:#f0964b}"
-    ".nn .hover{fill:#fff}.nn .bar{fill:#56b4e9}.nn .was{stroke:#9aa2ab}.nn .light{fill:#fff}.nn .dark{fill:#1b1f24}}";
+    ".nn .hover{fill:#fff}.nn .cell{fill:#23272d}.nn .bar{fill:#56b4e9}.nn .was{stroke:#9aa2ab}"
+    ".nn .light{fill:#fff}}";
 
 /* ---- text ---- */
 /* The bytes of a well-formed UTF-8 character at s, or 0. */
@@ -40,13 +43,20 @@ void xml_text(Text *to, const char *text)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
         int n = character_bytes(s);
-        if (!n) text_add(to, "\xef\xbf\xbd");
-        else if (*s == '<') text_add(to, "&lt;");
-        else if (*s == '>') text_add(to, "&gt;");
-        else if (*s == '&') text_add(to, "&amp;");
-        else if (*s == '"') text_add(to, "&quot;");
-        else if (*s == '\'') text_add(to, "&#39;");
-        else text_add_n(to, (const char *)s, (size_t)n);
+        if (!n)
+            text_add(to, "\xef\xbf\xbd");
+        else if (*s == '<')
+            text_add(to, "&lt;");
+        else if (*s == '>')
+            text_add(to, "&gt;");
+        else if (*s == '&')
+            text_add(to, "&amp;");
+        else if (*s == '"')
+            text_add(to, "&quot;");
+        else if (*s == '\'')
+            text_add(to, "&#39;");
+        else
+            text_add_n(to, (const char *)s, (size_t)n);
         s += n ? n : 1;
     }
 }
@@ -102,9 +112,23 @@ double scale_at(const Scale *s, double v)
     return s->from + (v - s->low) / (s->high - s->low) * (s->to - s->from);
 }
 
+/* Of few decades 1, 2 and 5 are marked; of more, powers of ten alone. */
+static int log_ticks(const Scale *s, double *out, int max)
+{
+    static const double times[] = {1, 2, 5};
+    int n = 0;
+    for (double k = floor(s->low); k <= s->high && s->high - s->low < 3.4; k++)
+        for (size_t i = 0; i < COUNT(times) && n < max; i++) {
+            double at = k + log10(times[i]);
+            if (at >= s->low && at <= s->high) out[n++] = pow(10, k) * times[i];
+        }
+    return n;
+}
+
 int scale_ticks(const Scale *s, double *out, int max)
 {
-    int n = 0;
+    int n = s->log ? log_ticks(s, out, max) : 0;
+    if (n) return n;
     double slack = 1e-6 * s->step;
     for (double k = ceil((s->low - slack) / s->step); k * s->step <= s->high + slack && n < max; k++)
         out[n++] = s->log ? pow(10, k * s->step) : k * s->step + 0.0;

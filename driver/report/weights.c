@@ -107,7 +107,8 @@ static void draw_histogram(const Values *v, const double *now, const Moments *m,
     count_bins(now, v->n, low, high, bins);
     if (outline) count_bins(v->was, v->n, low, high, before);
     double scale = (double)(HEIGHT - 2) / (double)highest(before, highest(bins, 1));
-    text_add(to, "<svg class=\"nn\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\"><title>%s to %s</title>",
+    text_add(to,
+             "<svg class=\"nn\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\"><title>%s to %s</title>",
              WIDTH, HEIGHT + 1, WIDTH, HEIGHT + 1, short_number(to->arena, low), short_number(to->arena, high));
     text_add(to, "<path class=\"bar\" d=\"M0 %d", HEIGHT);
     for (int i = 0; i < BINS; i++) text_add(to, "V%.1fh%d", HEIGHT - scale * (double)bins[i], STEP);
@@ -140,9 +141,11 @@ static void draw_row(const Weights *w, const Values *v, Text *to)
 
 void weights_draw(const Weights *w, Text *to)
 {
-    text_add(to, "<table><thead><tr><th>parameter</th><th>shape</th><th class=\"number\">values</th><th class=\"number\">mean"
-                 "</th><th class=\"number\">deviation</th><th class=\"number\">least</th><th class=\"number\">greatest</th>"
-                 "<th>distribution</th></tr></thead><tbody>\n");
+    text_add(
+        to,
+        "<table><thead><tr><th>parameter</th><th>shape</th><th class=\"number\">values</th><th class=\"number\">mean"
+        "</th><th class=\"number\">deviation</th><th class=\"number\">least</th><th class=\"number\">greatest</th>"
+        "<th>distribution</th></tr></thead><tbody>\n");
     for (int i = 0; i < w->list.n; i++) draw_row(w, &w->list.at[i], to);
     text_add(to, "</tbody></table>\n");
     if (w->left_out) text_add(to, "<p class=\"note\">%d more parameters are not shown.</p>\n", w->left_out);
