@@ -55,7 +55,8 @@ static void test_training_step(void **state)
     assert_true(pass_fired("plan.in_place") - before == 8);
 }
 
-/* Tensors that trade places, one that is multiplied by itself, one that stays, and a constant loss. */
+/* Tensors that trade places, one that is multiplied by itself, one that stays, one that is read at its own place and at
+   another, and a constant loss. */
 static Bench *awkward_updates(void)
 {
     Bench *t = bench_new(GRAPH_STEP);
@@ -63,13 +64,14 @@ static Bench *awkward_updates(void)
     Type square = TYPE(t, F32, 4, 4);
     Value *p = bench_tensor(t, square, ROLE_PARAM, "p"), *q = bench_tensor(t, square, ROLE_PARAM, "q");
     Value *r = bench_tensor(t, square, ROLE_PARAM, "r"), *s = bench_tensor(t, square, ROLE_STATE, "s");
-    Value *v = bench_tensor(t, square, ROLE_STATE, "v");
+    Value *v = bench_tensor(t, square, ROLE_STATE, "v"), *u = bench_tensor(t, square, ROLE_STATE, "u");
     Value *top = MOVE(t, build_reduce(b, OP_MAX, v, 2), "0 > 0 1", 4, 4);
     bench_result(t, RESULT_NEXT, 0, q);
     bench_result(t, RESULT_NEXT, 1, p);
     bench_result(t, RESULT_NEXT, 2, bench_matmul(t, r, r, false, true));
     bench_result(t, RESULT_NEXT, 3, s);
     bench_result(t, RESULT_NEXT, 4, build_2(b, OP_DIV, v, top));
+    bench_result(t, RESULT_NEXT, 5, build_2(b, OP_SUB, u, MOVE(t, u, "0 1 > 1 0", 4, 4)));
     bench_result(t, RESULT_LOSS, 1, build_const(b, DT_F32, 0.5));
     return t;
 }
