@@ -19,7 +19,6 @@ typedef struct Fit {
     int32_t update;               /* -1: the train feed runs `step`; else `grad`, and this is the update entry */
     int64_t rows, update_rows;    /* of an epoch, of an update */
     double *last, *test_totals;   /* of the last update's samples; of the held-out ones */
-    uint64_t first_step;
     nnrt_progress progress;
     bool over, cut;               /* cut: by on_batch, where the epoch's end is left for later */
 } Fit;
@@ -72,15 +71,20 @@ static bool report(Fit *fit, int (*callback)(void *, const nnrt_progress *))
     return enough;
 }
 
+static bool had_updates(const Fit *fit)
+{
+    uint64_t most = (uint64_t)fit->options->max_updates;
+    return most > 0 && fit->train.session->clock.step > most;
+}
+
 /* The samples from the cursor's position on. */
 static int32_t run_batches(Fit *fit)
 {
     nnrt_session *s = fit->train.session;
     nnrt_cursor *c = &s->cursor;
     nnrt_progress *p = &fit->progress;
-    const nnrt_fit_options *o = fit->options;
     p->batch = (c->position + fit->update_rows - 1) / fit->update_rows;
-    while (c->position < fit->rows && !fit->over) {
+    while (c->position < fit->rows && !fit->over && !had_updates(fit)) {
         int64_t n = least_of(fit->update_rows, fit->rows - c->position);
         p->step = s->clock.step;
         int32_t status = run_update(fit, c->position, n);
@@ -91,8 +95,8 @@ static int32_t run_batches(Fit *fit)
         for (uint32_t i = 0; i < fit->train.info->ntotals; i++)
             s->epoch_totals[i] += fit->last[i];
         p->stopped = nnrt_stop_of(fit->train.info, fit->last);
-        fit->over = p->stopped || (o->max_updates > 0 && s->clock.step - fit->first_step >= (uint64_t)o->max_updates);
-        fit->cut = report(fit, o->on_batch);
+        fit->over = p->stopped;
+        fit->cut = report(fit, fit->options->on_batch);
     }
     return NNRT_OK;
 }
@@ -158,10 +162,13 @@ static int32_t run_epochs(Fit *fit)
     int32_t status = NNRT_OK;
     uint64_t end = o->epochs ? s->clock.epoch + (uint64_t)o->epochs : UINT64_MAX;
     fit->progress.epochs = o->epochs ? end - 1 : 0;
-    fit->first_step = s->clock.step;
     s->clock.seed = o->seed;
-    while (!status && !fit->over && s->clock.epoch < end && !waited_enough(fit))
-        status = run_epoch(fit);
+    while (!status && !fit->over && s->clock.epoch < end && !waited_enough(fit)) {
+        if (had_updates(fit) && s->cursor.position == 0)
+            break;
+        status = run_epoch(fit); /* after the last update too: its epoch was not ended yet */
+        fit->over |= had_updates(fit);
+    }
     s->clock.first_sample = 0;
     s->clock.weight = 1;
     return status;

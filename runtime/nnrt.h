@@ -202,7 +202,7 @@ typedef struct nnrt_fit_options {
     int (*on_batch)(void *user, const nnrt_progress *progress); /* nonzero stops there, and fit returns NNRT_OK */
     int (*on_epoch)(void *user, const nnrt_progress *progress);
     int64_t accumulate;         /* so many batches make one update, with the gradient of all their samples; 0: one */
-    int64_t max_updates;        /* of this call; 0: no bound */
+    int64_t max_updates;        /* ends when the clock has counted so many; 0: no bound */
     int64_t patience;           /* ends after so many epochs without a lower loss; 0: never */
     uint32_t on_nan;            /* enum nnrt_on_nan: skip goes on with the next batch, as if this one were not there */
     uint32_t spare;

@@ -350,13 +350,11 @@ static int start(Training *t)
 }
 
 /* ---- the run ---- */
-/* What is left of `whole`, of which `done` are done. 0 is unbounded and stays so. */
-static bool left_of(int64_t whole, uint64_t done, const char *of_what, int64_t *out)
+static bool is_done(int64_t whole, uint64_t done, const char *of_what)
 {
-    *out = whole ? whole - (int64_t)done : 0;
-    if (!whole || *out > 0) return true;
+    if (!whole || done < (uint64_t)whole) return false;
     fprintf(stderr, "note: the run has had %" PRIu64 " %s: more of them make it go on\n", done, of_what);
-    return false;
+    return true;
 }
 
 static void note_early_stop(const Training *t)
@@ -397,9 +395,10 @@ static int fit(Training *t)
     o.user = t;
     o.on_batch = on_batch;
     o.on_epoch = on_epoch;
-    if (!left_of(t->epochs, clock->epoch - 1, "epochs", &o.epochs) ||
-        !left_of(t->max_updates, clock->step - 1, "updates", &o.max_updates))
-        return finish(t, NNRT_OK);
+    o.epochs = t->epochs ? t->epochs - (int64_t)clock->epoch + 1 : 0;
+    o.max_updates = t->max_updates;
+    if (is_done(t->epochs, clock->epoch - 1, "epochs")) return finish(t, NNRT_OK);
+    is_done(t->max_updates, clock->step - 1, "updates"); /* their last epoch may still want its end */
     watch_interrupts();
     int32_t status = nnrt_fit(t->run.session, t->settings->name, &t->source, &o);
     signal(SIGINT, SIG_DFL);

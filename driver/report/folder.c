@@ -42,12 +42,19 @@ static void remove_unfinished(RunFolder *f)
     closedir(d);
 }
 
+/* A run that begins anew must not be gone on with as the one before it. */
+static void remove_old_run(RunFolder *f)
+{
+    static const char *const names[] = {CHECKPOINT_NAME, BEST_CHECKPOINT_NAME, "metrics.csv"};
+    for (size_t i = 0; i < COUNT(names); i++) unlink(inside(f, names[i]));
+}
+
 /* The header and the epochs before `epoch`: what comes after them is written again. */
 static bool keep_metrics(RunFolder *f, uint64_t epoch)
 {
     char *text;
     size_t n;
-    if (!epoch || !read_file(f->arena, inside(f, "metrics.csv"), &text, &n)) return true;
+    if (!read_file(f->arena, inside(f, "metrics.csv"), &text, &n)) return true;
     for (const char *line = text, *end; line < text + n; line = end + 1) {
         end = memchr(line, '\n', (size_t)(text + n - line));
         if (!end || (line > text && strtoull(line, NULL, 10) >= epoch)) break;
@@ -65,7 +72,8 @@ RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_en
     RunFolder *f = NEW(a->cx->arena, RunFolder);
     *f = (RunFolder){a->cx->arena, path, entry, r->session, {a->cx->arena, 0, 0, 0}};
     remove_unfinished(f);
-    return keep_metrics(f, resumed_epoch) ? f : NULL;
+    if (!resumed_epoch) remove_old_run(f);
+    return !resumed_epoch || keep_metrics(f, resumed_epoch) ? f : NULL;
 }
 
 const char *folder_path(const RunFolder *f) { return f->path; }
