@@ -323,7 +323,7 @@ static void columns_emit(Cg *cg, void *context)
     LLVMValueRef whole = LLVMBuildNSWSub(b, to, LLVMBuildURem(b, count, const_i64(cg, wide), ""), "");
     c->strip = c->max_vectors;
     loop_each(cg, from, whole, wide, NULL, strip_full, c);
-    if (!const_value(count, &known) && c->col_axis < c->attr->nout - 1)
+    if (!const_value(count, &known) && cg->kernel->lanes > 1 && c->col_axis < c->attr->nout - 1)
         columns_rest(cg, c, whole, to);
     else if (!const_value(count, &known))
         loop_lanes(cg, whole, to, NULL, strip_single, c);
