@@ -167,7 +167,7 @@ static void draw_panel(const History *h, Text *to, int series, double left, doub
     double last = h->epochs.n ? (double)h->epochs.at[h->epochs.n - 1].epoch : 1;
     double wanted = fmin(6, fmax(1, last - first)), from = left + LEFT, until = left + PANEL_WIDTH - RIGHT;
     p.x = last > first ? scale_new(first, last, (int)wanted, from, until)
-                       : (Scale){first - 1, first + 1, 1, from, until, false};
+                       : (Scale){first - 0.5, first + 0.5, 1, from, until, false};
     if (p.x.step < 1) p.x.step = 1;
     p.y = value_scale(h, series, top + PANEL_HEIGHT - BOTTOM, top + TOP);
     draw_axes(&p);

@@ -1,5 +1,6 @@
-/* events.c: TensorBoard's event files. A record is its length, the masked CRC-32C of the length, the bytes, and theirs;
-   the bytes are an Event of protocol buffers: wall_time 1, step 2, file_version 3, summary 5 {value 1 {tag 1, float 2}}. */
+/* events.c: TensorBoard's event files. A record is its length, the masked CRC-32C of the length, the bytes, and theirs.
+   The bytes are an Event of protocol buffers: wall_time 1, step 2, file_version 3, summary 5 {value 1 {tag 1, f32 2}}.
+   Checksums are masked, since one of data that ends in its own checksum says nothing. */
 #include "driver/report/report.h"
 #include <string.h>
 

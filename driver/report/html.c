@@ -36,16 +36,15 @@ static const char page_style[] =
 static void add_head(const Page *p, Text *to)
 {
     const nnrt_entry *e = p->setup->entry;
-    text_add(to,
-             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
-             " style-src 'unsafe-inline'; "
-             "img-src data:\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    text_add(to, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
+                 " style-src 'unsafe-inline'; "
+                 "img-src data:\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     if (p->running) text_add(to, "<meta http-equiv=\"refresh\" content=\"5\">\n");
     text_add(to, "<link rel=\"icon\" href=\"data:,\">\n<title>");
     xml_text(to, e->name);
-    text_add(to, " – training report</title>\n<style>%s%s</style>\n</head>\n<body>\n<main>\n<header>\n<h1>", page_style,
-             svg_style);
+    text_add(to, " – training report</title>\n<style>%s%s</style>\n</head>\n", page_style, svg_style);
+    text_add(to, "<body>\n<main>\n<header>\n<h1>");
     xml_text(to, e->name);
     text_add(to, "</h1>\n<p>");
 }
@@ -100,7 +99,7 @@ static void add_tiles(const Page *p, Text *to)
 {
     const nnrt_model *m = nnrt_session_model(p->setup->session);
     text_add(to, "<div class=\"tiles\">\n");
-    for (int i = p->history->first; i < p->history->nseries; i++) add_tile(p, i, to);
+    for (int i = p->history->first; i < p->history->nseries && p->history->epochs.n; i++) add_tile(p, i, to);
     text_add(to,
              "<div class=\"tile\"><div class=\"name\">parameters</div><div class=\"value\">%s</div>"
              "<p class=\"note\">%s with state</p></div>\n",
@@ -113,7 +112,7 @@ static void open_section(Text *to, const char *title) { text_add(to, "<section>\
 
 static void add_pictures(const Page *p, Text *to)
 {
-    if (p->history->nseries > p->history->first) {
+    if (p->history->nseries > p->history->first && p->history->epochs.n) {
         open_section(to, p->history->has_test ? "Training against held-out data" : "Training");
         text_add(to, "<div class=\"picture%s\">", p->history->nseries - p->history->first > 1 ? "" : " narrow");
         curves_draw(p->history, to, false);
@@ -235,7 +234,8 @@ void html_page(const Page *p, Text *to)
     add_confusion(p, to);
     open_section(to, "Parameters");
     weights_draw(p->weights, to);
-    text_add(to, "<p class=\"note\">Bars: the values now. Outline: before training.</p>\n</section>\n");
+    text_add(to, "<p class=\"note\">Bars: the values now. Outline: %s.</p>\n</section>\n",
+             p->setup->resumed ? "where the run went on" : "before training");
     add_settings(p, to);
     add_memory(p, to);
     add_source(p, to);

@@ -11,6 +11,7 @@ enum { FRAME = 192, UNITS = 10, PITCH_X = 240, PITCH_Y = 254, LEFT = 46, TOP = 8
 
 typedef struct Frame {
     uint64_t epoch;
+    bool within; /* in the midst of that epoch, where training stopped */
     double *values; /* [(row * SIDE + column) * width + output], rows from the top */
 } Frame;
 struct DecisionRegion {
@@ -86,22 +87,23 @@ DecisionRegion *decision_region_new(Arena *a, const Predictor *p, const nnrt_sou
 }
 
 /* The place of the last frame is taken again where that frame need not stay. */
-static void keep_frame(DecisionRegion *r, uint64_t epoch, const double *values)
+static void keep_frame(DecisionRegion *r, uint64_t epoch, bool within, const double *values)
 {
     size_t bytes = sizeof(double) * SIDE * SIDE * (size_t)r->predictor->width;
     Frame *last = r->frames.n ? &r->frames.at[r->frames.n - 1] : NULL;
-    if (last && (!r->last_stays || last->epoch == epoch)) {
+    if (last && (!r->last_stays || (last->epoch == epoch && last->within == within))) {
         last->epoch = epoch;
+        last->within = within;
         memcpy(last->values, values, bytes);
     } else {
-        vec_push(r->arena, &r->frames, (Frame){epoch, arena_copy(r->arena, values, bytes)});
+        vec_push(r->arena, &r->frames, (Frame){epoch, within, arena_copy(r->arena, values, bytes)});
     }
     r->last_stays = r->frames.n == 1 || decision_region_stays(epoch);
 }
 
 bool decision_region_stays(uint64_t epoch) { return (epoch & (epoch - 1)) == 0; }
 
-void decision_region_take(DecisionRegion *r, uint64_t epoch)
+void decision_region_take(DecisionRegion *r, uint64_t epoch, bool within)
 {
     nnrt_source grid = *r->source;
     Arena *scratch = arena_new();
@@ -109,7 +111,7 @@ void decision_region_take(DecisionRegion *r, uint64_t epoch)
     arrays[r->predictor->from[0]] = r->grid;
     grid.arrays = arrays;
     const double *values = predictor_run(r->predictor, scratch, &grid, r->rows, SIDE * SIDE);
-    if (values) keep_frame(r, epoch, values);
+    if (values) keep_frame(r, epoch, within, values);
     arena_free(scratch);
 }
 
@@ -245,8 +247,8 @@ static void draw_frame(const DecisionRegion *r, int i, double low, double high, 
 {
     const Frame *f = &r->frames.at[i];
     double x = LEFT + i % COLUMNS * PITCH_X, y = TOP + i / COLUMNS * PITCH_Y;
-    const char *title = f->epoch ? str_format(to->arena, "epoch %" PRIu64, f->epoch) : "before training";
-    svg_text(to, x + FRAME / 2.0, y - 8, "mid", title);
+    const char *title = str_format(to->arena, f->within ? "within epoch %" PRIu64 : "epoch %" PRIu64, f->epoch);
+    svg_text(to, x + FRAME / 2.0, y - 8, "mid", f->epoch ? title : "before training");
     text_add(to, "<g transform=\"translate(%.1f %.1f) scale(.1)\">\n", x, y);
     if (r->predictor->width == 1)
         draw_bands(r, f, low, high, to);

@@ -15,6 +15,7 @@ struct Report {
     Weights *weights;
     bool has_predictor, running;
     uint64_t epoch;     /* the last one done */
+    uint64_t step;      /* done by then */
     uint64_t updates;   /* of one epoch */
     int64_t batch, dropped;
     FILE *events;
@@ -106,7 +107,8 @@ static bool draw_file(const Report *r, const char *name, DrawFn *draw)
 static bool draw_all(Report *r)
 {
     double start = seconds(CLOCK_MONOTONIC);
-    if (r->region) decision_region_take(r->region, r->epoch);
+    bool within = nnrt_clock(r->setup.session)->step - 1 != r->step;
+    if (r->region) decision_region_take(r->region, r->epoch + within, within);
     bool good = draw_file(r, "curves.svg", draw_curves) && (!r->region || draw_file(r, "region.svg", draw_region)) &&
                 (!r->confusion || draw_file(r, "confusion.svg", draw_confusion)) &&
                 draw_file(r, "report.html", draw_page);
@@ -147,7 +149,8 @@ Report *report_start(const ReportSetup *setup)
     r->has_predictor = predictor_find(a, setup->session, setup->entry, &r->predictor);
     if (r->has_predictor) r->region = decision_region_new(a, &r->predictor, setup->train);
     r->epoch = nnrt_clock(setup->session)->epoch - 1;
-    if (r->region) decision_region_take(r->region, r->epoch);
+    r->step = nnrt_clock(setup->session)->step - 1;
+    if (r->region) decision_region_take(r->region, r->epoch, false);
     r->weights = weights_new(a, setup->session);
     return r;
 }
@@ -167,7 +170,8 @@ bool report_epoch(Report *r, const nnrt_progress *p)
     count_batches(r, p);
     if (!add_events(r, &r->history->epochs.at[r->history->epochs.n - 1])) return false;
     r->epoch = p->epoch;
-    if (r->region && decision_region_stays(p->epoch)) decision_region_take(r->region, p->epoch);
+    r->step = p->step;
+    if (r->region && decision_region_stays(p->epoch)) decision_region_take(r->region, p->epoch, false);
     if (seconds(CLOCK_MONOTONIC) - r->drawn < 2 + 50 * r->took) return true;
     return draw_all(r);
 }

@@ -14,13 +14,13 @@ typedef struct ReportSetup {
     Arena *arena;
     const char *folder, *model_file; /* the file may be read again for the page */
     nnrt_session *session;
-    const nnrt_entry *entry; /* the train block's step */
+    const nnrt_entry *entry;         /* the train block's step */
     const nnrt_source *train, *test; /* test is NULL where nothing is held out */
-    int64_t seed, epochs; /* epochs 0: until a `stop` */
-    bool has_loss, resumed; /* resumed: earlier epochs are read back from the folder's metrics.csv */
-    const Setting *settings; /* for the page, which leaves out what is empty, 0 or a hash */
+    int64_t seed, epochs;            /* epochs 0: until a `stop` */
+    bool has_loss, resumed;          /* resumed: earlier epochs are read back from the folder's metrics.csv */
+    const Setting *settings;         /* for the page, which leaves out what is empty, 0 or a hash */
     int nsettings;
-    const char *memory_plan; /* as text, or NULL */
+    const char *memory_plan;         /* as text, or NULL */
 } ReportSetup;
 struct Program;
 const char *report_memory_plan(Arena *a, const struct Program *p); /* NULL: memory is gone */
@@ -58,7 +58,7 @@ void svg_close(Text *to);
 void svg_text(Text *to, double x, double y, const char *classes, const char *text);
 typedef struct Scale {
     double low, high, step; /* in the numbers shown; of a logarithmic one, in powers of ten */
-    double from, to; /* where low and high lie in the picture */
+    double from, to;        /* where low and high lie in the picture */
     bool log;
 } Scale;
 Scale scale_new(double low, double high, int wanted, double from, double to);
@@ -79,7 +79,7 @@ typedef struct Predictor {
     nnrt_session *session;
     int32_t at;
     const nnrt_entry *entry, *train;
-    int *from; /* by input of the model: which input of the train block it is */
+    int *from;     /* by input of the model: which input of the train block it is */
     int64_t width; /* columns of its output */
 } Predictor;
 /* False where no model of floating point rows and one output takes only inputs that the block has. */
@@ -93,8 +93,8 @@ double source_number(const nnrt_entry *train, int input, const nnrt_source *s, i
 
 /* ---- classes.c: what the samples are told to be ---- */
 typedef struct Classes {
-    int n; /* 2 or more */
-    int input; /* the train block's input that tells */
+    int n;          /* 2 or more */
+    int input;      /* the train block's input that tells */
     const char **names;
     bool threshold; /* one column: class 1 where it is at least 0.5 */
     bool one_hot;
@@ -106,11 +106,10 @@ int classes_guess(const Classes *c, const double *output); /* -1: not a number *
 
 /* ---- region.c: the model's output over the plane of its two inputs, as training went on ---- */
 typedef struct DecisionRegion DecisionRegion;
-DecisionRegion *decision_region_new(Arena *a, const Predictor *p,
-                                    const nnrt_source *source); /* NULL: not such a model */
-bool decision_region_stays(
-    uint64_t epoch); /* of those taken, epochs 1, 2, 4, 8, ..., the first, and the last one stay */
-void decision_region_take(DecisionRegion *r, uint64_t epoch);
+DecisionRegion *decision_region_new(Arena *a, const Predictor *p, const nnrt_source *source); /* NULL: no such model */
+/* Of the frames taken the first, those of epochs 1, 2, 4, 8, ..., and the last one stay. */
+bool decision_region_stays(uint64_t epoch);
+void decision_region_take(DecisionRegion *r, uint64_t epoch, bool within);
 void decision_region_draw(const DecisionRegion *r, Text *to, bool alone);
 
 /* ---- confusion.c ---- */
@@ -146,7 +145,7 @@ typedef struct Page {
     const DecisionRegion *region; /* NULL where there is none, as below */
     const Confusion *confusion;
     const Weights *weights;
-    uint64_t updates; /* of one epoch */
+    uint64_t updates;             /* of one epoch */
     int64_t batch, dropped;
     bool running;
 } Page;

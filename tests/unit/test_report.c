@@ -354,13 +354,15 @@ static void test_region_frames(void **state)
     assert_true(predictor_find(w->arena, w->session, step, &p));
     DecisionRegion *r = decision_region_new(w->arena, &p, &w->train);
     assert_non_null(r);
-    for (uint64_t e = 0; e <= 11; e++) decision_region_take(r, e);
-    decision_region_take(r, 11);
+    for (uint64_t e = 0; e <= 11; e++) decision_region_take(r, e, false);
+    decision_region_take(r, 11, false);
+    decision_region_take(r, 12, true);
     Text t = {w->arena, 0, 0, 0};
     decision_region_draw(r, &t, true);
     const char *text = text_done(&t);
     assert_well_formed(text);
-    assert_int_equal(count_of(text, ">epoch "), 5); /* 1, 2, 4, 8, 11 */
+    assert_int_equal(count_of(text, ">epoch "), 4); /* 1, 2, 4, 8 */
+    assert_int_equal(count_of(text, ">within epoch 12<"), 1);
     assert_int_equal(count_of(text, ">before training<"), 1);
     assert_int_equal(count_of(text, "class=\"border\""), 6);
     assert_int_equal(count_of(text, "id=\"nn-points"), 3); /* two classes, and both */
@@ -375,7 +377,7 @@ static void test_page_stands_alone(void **state)
     Predictor p;
     assert_true(predictor_find(w->arena, w->session, step, &p));
     DecisionRegion *r = decision_region_new(w->arena, &p, &w->train);
-    decision_region_take(r, 0);
+    decision_region_take(r, 0, false);
     Setting settings[] = {{"data", EVIL}, {"empty", ""}};
     ReportSetup setup = {.arena = w->arena,
                          .session = w->session,
