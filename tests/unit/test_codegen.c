@@ -173,22 +173,26 @@ static void call_compare(const Compiled *c, const Call *k)
     }
 }
 
+static void size_agrees(Compiled *c, const nnrt_entry *e, int64_t n)
+{
+    Call k;
+    call_open(c, e, n, &k);
+    char *params = arena_copy(k.arena, k.params, (size_t)c->m->params_bytes);
+    char *opt = arena_copy(k.arena, k.opt, (size_t)c->m->opt_bytes);
+    for (size_t w = 0; w < COUNT(teams); w++) {
+        memcpy(k.params, params, (size_t)c->m->params_bytes);
+        memcpy(k.opt, opt, (size_t)c->m->opt_bytes);
+        memset(k.totals, 0, sizeof k.totals);
+        assert_int_equal(call_run(e, &k, teams[w]), NNRT_OK);
+        call_compare(c, &k);
+    }
+    arena_free(k.arena);
+}
+
 static void entry_agrees(Compiled *c, const nnrt_entry *e)
 {
-    for (size_t i = 0; i < (e->nsymbols ? COUNT(sizes) : 1); i++) {
-        Call k;
-        call_open(c, e, sizes[i], &k);
-        char *params = arena_copy(k.arena, k.params, (size_t)c->m->params_bytes);
-        char *opt = arena_copy(k.arena, k.opt, (size_t)c->m->opt_bytes);
-        for (size_t w = 0; w < COUNT(teams); w++) {
-            memcpy(k.params, params, (size_t)c->m->params_bytes);
-            memcpy(k.opt, opt, (size_t)c->m->opt_bytes);
-            memset(k.totals, 0, sizeof k.totals);
-            assert_int_equal(call_run(e, &k, teams[w]), NNRT_OK);
-            call_compare(c, &k);
-        }
-        arena_free(k.arena);
-    }
+    for (size_t i = 0; i < (e->nsymbols ? COUNT(sizes) : 1); i++)
+        size_agrees(c, e, sizes[i]);
 }
 
 static void init_agrees(Compiled *c)
@@ -265,6 +269,18 @@ static void faults_are_refused(void **state)
     compiled_free(&c);
 }
 
+/* A row whose length is not known is summed in blocks of 4096. */
+static void blocks_of_rows_agree(void **state)
+{
+    (void)state;
+    Compiled c = compile("kernels", codegen_native_level(), true);
+    const nnrt_entry *e = entry_named(&c, "rows", NNRT_PREDICT);
+    size_agrees(&c, e, 4096);
+    size_agrees(&c, e, 4097);
+    size_agrees(&c, e, 9000);
+    compiled_free(&c);
+}
+
 /* A loss or gradient that is not finite changes nothing. */
 static void bad_numbers_stop(void **state)
 {
@@ -324,8 +340,8 @@ static void weights_are_embedded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms_agree), cmocka_unit_test(training_agrees), cmocka_unit_test(faults_are_refused),
-        cmocka_unit_test(bad_numbers_stop), cmocka_unit_test(gradients_add_up),
+        cmocka_unit_test(forms_agree), cmocka_unit_test(training_agrees), cmocka_unit_test(blocks_of_rows_agree),
+        cmocka_unit_test(faults_are_refused), cmocka_unit_test(bad_numbers_stop), cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(weights_are_embedded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
