@@ -146,7 +146,8 @@ static void measure(const struct Work *w, FILE *json, int last)
            ratio[ROUNDS / 2], ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10]);
     fprintf(
         json,
-        "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, \"p10\": %.3f, \"p90\": %.3f}%s\n",
+        "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, "
+        "\"p10\": %.3f, \"p90\": %.3f}%s\n",
         w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10],
         ratio[ROUNDS - 1 - ROUNDS / 10], last ? "" : ",");
 }

@@ -7,7 +7,15 @@
 #include "runtime/nnrt.h"
 
 /* Exit statuses. */
-enum { EXIT_GOOD = 0, EXIT_MODEL = 1, EXIT_CHECK = 2, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_NO_OUTPUT = 73, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_GOOD = 0,
+    EXIT_MODEL = 1,
+    EXIT_CHECK = 2,
+    EXIT_USAGE = 64,
+    EXIT_NO_INPUT = 66,
+    EXIT_NO_OUTPUT = 73,
+    EXIT_INTERRUPTED = 130,
+};
 
 /* ---- options.c ---- */
 enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32 };

@@ -191,7 +191,8 @@ static const nnrt_entry line_entries[] = {
 static const nnrt_train line_trains[] = {{"line", -1, 16, -1, -1, -1}};
 static const nnrt_model line_model = {
     .size = sizeof(nnrt_model), .abi = NNRT_ABI, .name = "line", .source = "line.nn", .level = "x86-64",
-    .weights_hash = 0x1234, .opt_hash = 0x56, .graph_hash = 0x789, .params_bytes = sizeof(Values), .grads_bytes = sizeof(Values), .opt_bytes = sizeof(Values),
+    .weights_hash = 0x1234, .opt_hash = 0x56, .graph_hash = 0x789,
+    .params_bytes = sizeof(Values), .grads_bytes = sizeof(Values), .opt_bytes = sizeof(Values),
     .symbols = line_symbols, .tensors = line_tensors, .hypers = line_hypers, .entries = line_entries,
     .trains = line_trains, .nsymbols = 1, .ntensors = 4, .nhypers = 1, .nentries = 5, .ntrains = 1,
     .hparams_bytes = sizeof(Settings), .init = line_init, .prepare = line_prepare,
