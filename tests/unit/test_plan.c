@@ -76,6 +76,17 @@ static Bench *awkward_updates(void)
     return t;
 }
 
+/* Where no loss is awaited, an update waits for those alone who read other rows of the old value. */
+static Bench *update_alone(void)
+{
+    Bench *t = bench_new(GRAPH_UPDATE);
+    Type square = TYPE(t, F32, 4, 4);
+    Value *p = bench_tensor(t, square, ROLE_PARAM, "p"), *q = bench_tensor(t, square, ROLE_PARAM, "q");
+    bench_result(t, RESULT_NEXT, 0, build_1(&t->b, OP_NEG, p));
+    bench_result(t, RESULT_NEXT, 1, build_2(&t->b, OP_SUB, q, MOVE(t, p, "0 1 > 1 0", 4, 4)));
+    return t;
+}
+
 /* Next values that the loss itself needs, and a reader of the old value that comes after them. */
 static Bench *loss_after_update(void)
 {
@@ -136,6 +147,7 @@ static Bench *chain(void)
 }
 
 static void test_awkward_updates(void **state) { (void)state; run_all(awkward_updates); }
+static void test_update_alone(void **state) { (void)state; run_all(update_alone); }
 static void test_loss_after_update(void **state) { (void)state; run_all(loss_after_update); }
 static void test_outputs(void **state) { (void)state; run_all(outputs); }
 static void test_gradients(void **state) { (void)state; run_all(gradients); }
@@ -184,9 +196,9 @@ static void test_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_step), cmocka_unit_test(test_awkward_updates), cmocka_unit_test(test_loss_after_update),
-        cmocka_unit_test(test_outputs), cmocka_unit_test(test_gradients), cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_training_step), cmocka_unit_test(test_awkward_updates),
+        cmocka_unit_test(test_update_alone), cmocka_unit_test(test_loss_after_update), cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_gradients), cmocka_unit_test(test_chain), cmocka_unit_test(test_examples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,6 +86,7 @@ static Value *mul0(Build *b, Value *x) { return build_2(b, OP_MUL, x, num(b, 0))
 static Value *div1(Build *b, Value *x) { return build_2(b, OP_DIV, x, num(b, 1)); }
 static Value *div8(Build *b, Value *x) { return build_2(b, OP_DIV, x, num(b, 8)); }
 static Value *div10(Build *b, Value *x) { return build_2(b, OP_DIV, x, num(b, 10)); }
+static Value *div3(Build *b, Value *x) { return build_2(b, OP_DIV, x, num(b, 3)); }
 static Value *minus_itself(Build *b, Value *x) { return build_2(b, OP_SUB, x, x); }
 static Value *pow0(Build *b, Value *x) { return build_2(b, OP_POW, x, num(b, 0)); }
 static Value *pow1(Build *b, Value *x) { return build_2(b, OP_POW, x, num(b, 1)); }
@@ -261,11 +262,12 @@ static void test_sharing(void **state)
     output(&t, build_2(&t.b, OP_SUB, build_2(&t.b, OP_SUB, x, y), build_2(&t.b, OP_SUB, y, x)));
     output(&t, build_2(&t.b, OP_MUL, build_2(&t.b, OP_MAX2, x, y), build_2(&t.b, OP_MAX2, y, x)));
     output(&t, build_2(&t.b, OP_MUL, call_of(&t, "softmax", softmax_of, x), call_of(&t, "softmax", softmax_of, x)));
+    output(&t, build_2(&t.b, OP_SUB, call_of(&t, "part", div3, x), call_of(&t, "part", div10, x)));
     output(&t, call_of(&t, "softmax", softmax_of, y));
     simplify(&t, 0);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         assert_int_equal(result(&t, i)->def->in[0] == result(&t, i)->def->in[1], i == 0 || i == 3);
-    assert_int_equal(count_op(t.g->body, OP_CALL), 2);
+    assert_int_equal(count_op(t.g->body, OP_CALL), 4);
     end(&t);
 }
 
