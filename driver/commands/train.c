@@ -128,17 +128,6 @@ static bool is_folder(const char *path)
     return !stat(path, &info) && S_ISDIR(info.st_mode);
 }
 
-/* Settings on the command line stand over those that the checkpoint holds. */
-static void set_defined(Training *t)
-{
-    for (int i = 0; i < t->args->values[OPT_DEFINE].n; i++) {
-        const char *text = t->args->values[OPT_DEFINE].at[i];
-        const char *name = str_copy_n(t->args->cx->arena, text, strcspn(text, "="));
-        int32_t at = nnrt_find_hyper(t->run.model, name);
-        if (at >= 0) nnrt_set_hyper(t->run.session, name, t->run.model->hypers[at].value);
-    }
-}
-
 static int load_checkpoint(Training *t)
 {
     const char *given = args_text(t->args, OPT_RESUME);
@@ -156,7 +145,6 @@ static int load_checkpoint(Training *t)
         return failure("`%s` is a checkpoint of the train block `%s`: give --model %s", t->resumed,
                        t->run.model->trains[c->train].name, t->run.model->trains[c->train].name);
     if (c->changed) fprintf(stderr, "note: the model computes something else than the one that was saved\n");
-    set_defined(t);
     return 0;
 }
 
@@ -211,8 +199,8 @@ static int split(Training *t)
     if (held < 1) held = 1;
     if (held >= n) return failure("%" PRId64 " samples cannot be split %" PRId64 "/%" PRId64, n, a, b);
     int64_t *order = NEW_ARRAY(t->args->cx->arena, int64_t, n);
-    if (args_has(t->args, OPT_NO_SHUFFLE)) for (int64_t i = 0; i < n; i++) order[i] = i;
-    else nnrt_shuffle((uint64_t)t->seed, 0, order, n);
+    for (int64_t i = 0; i < n; i++) order[i] = i;
+    if (t->shuffle) nnrt_shuffle((uint64_t)t->seed, 0, order, n);
     t->held_out = t->source;
     t->source.chosen = order;
     t->source.nchosen = n - held;
@@ -274,7 +262,7 @@ static int on_epoch(void *user, const nnrt_progress *p)
     bool save_best = p->best && args_has(t->args, OPT_SAVE_BEST);
     if (t->bar) bar_epoch(t->bar, p);
     note_dropped(t, p);
-    if (p->skipped) fprintf(stderr, "note: %" PRIu64 " batches so far were left out: not finite\n", p->skipped);
+    if (p->skipped) fprintf(stderr, "note: batches left out so far, as not finite: %" PRIu64 "\n", p->skipped);
     t->failed = !folder_epoch(t->folder, p) || !folder_checkpoint(t->folder, save_best) ||
                 !report_epoch(t->report, p);
     return t->failed;
