@@ -59,8 +59,8 @@ static BlockExpr *block_of(Parser *p, Span span, Items items);
 %nterm <Fields> fields
 %nterm <Field> field
 %nterm <AxisExpr> axis
-%nterm <BlockExpr *> body block calls_block
-%nterm <Items> items orders order_list
+%nterm <BlockExpr *> body block calls_block orders
+%nterm <Items> items order_list
 %nterm <Item *> item order declared instance
 %nterm <const char *> note from0
 %nterm <Targets> targets
@@ -76,7 +76,8 @@ static BlockExpr *block_of(Parser *p, Span span, Items items);
 %nterm <Arg> arg
 
 %%
-file: seps0 | seps0 decls seps0 ;
+// Where lines may be empty before a first item, that item stands in the same state: so its fault is its own.
+file: %empty | seps | decls seps0 | seps decls seps0 ;
 decls: decl { PUSH(p->file->decls, $decl); }
      | decls seps decl { PUSH(p->file->decls, $decl); }
      ;
@@ -113,10 +114,10 @@ definition:
         $$ = decl_new(A, DECL_MODEL, @$); $$->path = $2; $$->inputs = $3.inputs; $$->options = $3.options;
         $$->result = $4; $$->wheres = $5; $$->body = $6; $$->head = span_join(@1, @4);
       }
-    | TRAIN path signature result wheres '{' seps0 orders '}'
+    | TRAIN path signature result wheres orders
       {
         $$ = decl_new(A, DECL_TRAIN, @$); $$->path = $2; $$->inputs = $3.inputs; $$->options = $3.options;
-        $$->result = $4; $$->wheres = $5; $$->body = block_of(p, span_join(@6, @9), $8); $$->head = span_join(@1, @4);
+        $$->result = $4; $$->wheres = $5; $$->body = $6; $$->head = span_join(@1, @4);
       }
     | NAME STRING
       { $$ = decl_new(A, DECL_SETTING, @$); $$->path = path_new(A, $1, @1); $$->text = $2; }
@@ -183,7 +184,8 @@ body: '=' expr
     | block { $$ = $1; }
     ;
 block: '{' seps0 '}' { $$ = block_of(p, @$, (Items){0}); }
-     | '{' seps0 items seps0 '}' { $$ = block_of(p, @$, $3); }
+     | '{' items seps0 '}' { $$ = block_of(p, @$, $2); }
+     | '{' seps items seps0 '}' { $$ = block_of(p, @$, $3); }
      ;
 items: item { $$ = (Items){0}; PUSH($$, $1); }
      | items seps item { $$ = $1; PUSH($$, $3); }
@@ -194,7 +196,10 @@ item: declared note { $$ = $1; $$->note = $2; }
     | expr { $$ = item_new(A, ITEM_RESULT, @1); $$->value = $1; }
     | error { $$ = item_new(A, ITEM_ERROR, @$); $$->names = broken_names(p, @$); p->file->broken = true; }
     ;
-orders: %empty { $$ = (Items){0}; } | order_list seps0 { $$ = $1; } ;
+orders: '{' seps0 '}' { $$ = block_of(p, @$, (Items){0}); }
+      | '{' order_list seps0 '}' { $$ = block_of(p, @$, $2); }
+      | '{' seps order_list seps0 '}' { $$ = block_of(p, @$, $3); }
+      ;
 order_list: order { $$ = (Items){0}; PUSH($$, $1); }
           | order_list seps order { $$ = $1; PUSH($$, $3); }
           ;
