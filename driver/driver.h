@@ -72,9 +72,9 @@ typedef struct RunFolder RunFolder;                               /* folder.c: w
 RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, uint64_t resumed_epoch);
 struct Setting;
 bool folder_settings(RunFolder *f, const struct Setting *settings, int n); /* settings.json */
-bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best and last weights */
+bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best weights */
 bool folder_checkpoint(RunFolder *f, bool best);         /* the last one, or that of the best epoch too */
-bool folder_last(RunFolder *f);                          /* last.safetensors alone */
+bool folder_last(RunFolder *f);                          /* last.safetensors, at the end */
 const char *folder_path(const RunFolder *f);
 #define CHECKPOINT_NAME "checkpoint.safetensors"
 #define BEST_CHECKPOINT_NAME "best-checkpoint.safetensors"

@@ -357,8 +357,9 @@ static int finish(Training *t, int32_t status)
     const nnrt_step *clock = nnrt_clock(t->run.session);
     if (status) return failure("%s", nnrt_error(t->run.session));
     if (t->failed) return EXIT_NO_OUTPUT;
+    if (!folder_last(t->folder)) return EXIT_NO_OUTPUT;
     if (t->interrupted) {
-        if (!folder_last(t->folder) || !folder_checkpoint(t->folder, false)) return EXIT_NO_OUTPUT;
+        if (!folder_checkpoint(t->folder, false)) return EXIT_NO_OUTPUT;
         fprintf(stderr, "\nstopped in epoch %" PRIu64 " after step %" PRIu64 "; --resume %s goes on\n", clock->epoch,
                 clock->step - 1, folder_path(t->folder));
         return EXIT_INTERRUPTED;

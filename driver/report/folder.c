@@ -45,7 +45,8 @@ static void remove_unfinished(RunFolder *f)
 /* A run that begins anew must not be gone on with as the one before it. */
 static void remove_old_run(RunFolder *f)
 {
-    static const char *const names[] = {CHECKPOINT_NAME, BEST_CHECKPOINT_NAME, "metrics.csv"};
+    static const char *const names[] = {CHECKPOINT_NAME, BEST_CHECKPOINT_NAME, "metrics.csv", "last.safetensors",
+                                        "best.safetensors"};
     for (size_t i = 0; i < COUNT(names); i++) unlink(inside(f, names[i]));
 }
 
@@ -158,5 +159,5 @@ bool folder_epoch(RunFolder *f, const nnrt_progress *p)
     add_numbers(f, p->totals);
     if (p->test) add_numbers(f, p->test);
     text_add(&f->csv, "\n");
-    return put(f, "metrics.csv", &f->csv) && folder_last(f) && (!p->best || saved(f, nnrt_save, "best.safetensors"));
+    return put(f, "metrics.csv", &f->csv) && (!p->best || saved(f, nnrt_save, "best.safetensors"));
 }
