@@ -18,7 +18,7 @@ enum {
 };
 
 /* ---- options.c ---- */
-enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32 };
+enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64 };
 typedef enum OptionId {
 #define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
 #include "driver/options.def"
@@ -61,6 +61,9 @@ int build_running(Args *a, Running *out);              /* 0, or an exit status a
 void running_close(Running *r);
 int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */
 
+/* ---- data/source.c: what --data says, or else the train block; its number, 0 after a message ---- */
+int data_given(Args *a, const TrainInfo *info, const char *const **out_specs);
+
 /* ---- report/ ---- */
 void dot_print(const Program *p, Text *to);                       /* dot.c */
 typedef struct Bar Bar;                                           /* bar.c: progress of training, on standard error */
@@ -85,5 +88,6 @@ int command_check(Args *a);
 int command_explain(Args *a);
 int command_train(Args *a);
 int command_predict(Args *a);
+int command_eval(Args *a);
 int command_inspect(Args *a);
 #endif

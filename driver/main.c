@@ -14,6 +14,9 @@ static const Command commands[] = {
     {"predict", PREDICT, command_predict, "MODEL.nn", "outputs of a trained model for a file of data",
      "nnc predict rings.nn -w rings.run/best.safetensors --data rings.csv\n"
      "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz -o out.npy"},
+    {"eval", EVAL, command_eval, "MODEL.nn", "loss and metrics of a trained model over all samples",
+     "nnc eval rings.nn -w rings.run/best.safetensors --data rings.csv\n"
+     "nnc eval digits.nn -w digits.safetensors --data image=test-images.gz --data y=test-labels.gz --json"},
     {"inspect", INSPECT, command_inspect, "MODEL.nn", "layers with shapes, parameters, cost and bytes",
      "nnc inspect digits.nn\nnnc inspect digits.nn --json"},
     {"explain", EXPLAIN, command_explain, "[CODE]", "what a message's code means, with a wrong and a right example",

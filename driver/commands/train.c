@@ -40,19 +40,12 @@ static int find_entry(Training *t)
     return 0;
 }
 
-static const char *beside(Args *a, const char *path)
-{
-    const char *model = a->operands.at[0], *slash = strrchr(model, '/');
-    return path[0] == '/' || !slash ? path : str_format(a->cx->arena, "%.*s/%s", (int)(slash - model), model, path);
-}
-
 static int load_data(Training *t)
 {
     Args *a = t->args;
-    int status, n = a->values[OPT_DATA].n;
-    const char *const *specs = a->values[OPT_DATA].at, *own;
-    if (!n && t->info && t->info->data) own = beside(a, t->info->data), specs = &own, n = 1;
-    if (!n) return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
+    const char *const *specs;
+    int status, n = data_given(a, t->info, &specs);
+    if (!n) return EXIT_USAGE;
     const nnrt_view *views = t->entry->inputs;
     int nviews = (int)t->entry->ninputs;
     if (!data_load(a->cx, views, nviews, specs, n, &t->data, &status)) return model_finish(a, status);
@@ -167,33 +160,12 @@ static int load_values(Training *t)
 }
 
 /* ---- samples ---- */
-/* What the data says of a symbol: the length of an axis that is just that; 1 where no input has one. */
-static int64_t symbol_size(const Training *t, const Dataset *d, int32_t symbol)
-{
-    for (int i = 0; i < d->n; i++)
-        for (uint32_t x = 0; x < t->entry->inputs[i].rank; x++)
-            if (t->entry->inputs[i].axes[x].symbol == symbol) return d->columns[i].shape[x];
-    return 1;
-}
-
-static void fill_source(Training *t, nnrt_source *s, const Dataset *d)
-{
-    nnrt_source_init(s);
-    const void **arrays = NEW_ARRAY(t->args->cx->arena, const void *, d->n);
-    int64_t *sizes = NEW_ARRAY(t->args->cx->arena, int64_t, t->entry->nsymbols + 1);
-    for (int i = 0; i < d->n; i++) arrays[i] = d->columns[i].at;
-    for (uint32_t i = 0; i < t->entry->nsymbols; i++) sizes[i] = symbol_size(t, d, t->entry->symbols[i]);
-    s->rows = d->rows;
-    s->arrays = arrays;
-    s->sizes = sizes;
-}
-
 /* `split a/b` holds out the last of the samples in the order of (seed, epoch 0); with --no-shuffle of the file. */
 static int split(Training *t)
 {
     int64_t a = t->split_train, b = t->split_test, n = t->data.rows;
-    fill_source(t, &t->source, &t->data);
-    if (t->has_test) fill_source(t, &t->held_out, &t->test);
+    data_source(t->args->cx->arena, t->entry, &t->data, &t->source);
+    if (t->has_test) data_source(t->args->cx->arena, t->entry, &t->test, &t->held_out);
     if (t->has_test || a < 0 || b <= 0) return 0;
     int64_t held = (int64_t)((double)n * (double)b / (double)(a + b));
     if (held < 1) held = 1;

@@ -41,6 +41,24 @@ static bool take_array(Loader *l, int view, const char *path, const RawArray *a)
     return array_column(l->cx, a, &l->views[view], &l->out->columns[view]);
 }
 
+/* Arrays by the names of the inputs; where one input is asked for, an only array may have any name. */
+static bool load_archive(Loader *l, const int *places, int n, const char *path)
+{
+    Names names = {0};
+    if (!npz_names(l->cx, path, &names)) return false;
+    for (int i = 0; i < n; i++) {
+        const nnrt_view *view = &l->views[places[i]];
+        Column *out = &l->out->columns[places[i]];
+        RawArray only;
+        bool ok = n == 1 && names.n == 1 && !npz_holds(&names, view->name)
+                      ? npz_read(l->cx, path, names.at[0], &only) && array_column(l->cx, &only, view, out)
+                      : npz_column(l->cx, path, &names, view, out);
+        if (!ok) return false;
+        l->paths[places[i]] = path;
+    }
+    return true;
+}
+
 static bool load_for_input(Loader *l, int view, const char *path)
 {
     char *data;
@@ -49,6 +67,7 @@ static bool load_for_input(Loader *l, int view, const char *path)
     if (!read_unpacked(l, path, &data, &size)) return false;
     if (npy_is(data, size)) return npy_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
     if (idx_is(data, size)) return idx_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
+    if (npz_is(data, size)) return load_archive(l, &view, 1, path);
     l->paths[view] = path;
     const nnrt_view *only = &l->views[view];
     return csv_columns(l->cx, source_new(l->cx->arena, path, data, size), &only, 1, &l->out->columns[view]);
@@ -69,6 +88,7 @@ static bool load_table(Loader *l, const char *path)
         diag_help(d, "--data %s=%s", n ? views[0]->name : "INPUT", path);
         return false;
     }
+    if (npz_is(data, size)) return load_archive(l, places, n, path);
     Column columns[64];
     if (!csv_columns(l->cx, source_new(l->cx->arena, path, data, size), views, n, columns)) return false;
     for (int i = 0; i < n; i++) l->out->columns[places[i]] = columns[i], l->paths[places[i]] = path;

@@ -23,6 +23,9 @@ typedef struct Dataset {
 bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
                int *out_status);
 
+/* ---- source.c: the samples as an entry takes them ---- */
+void data_source(Arena *arena, const nnrt_entry *entry, const Dataset *d, nnrt_source *out);
+
 /* ---- array.c: an array as a file gives it, and its check against a view ---- */
 typedef enum Scalar {
     SCALAR_NONE,
@@ -60,6 +63,15 @@ bool idx_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
 bool npy_is(const char *data, size_t size);
 bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray *out);
 void npy_write(Text *to, uint32_t dtype, int rank, const int64_t *shape, const void *at, size_t bytes);
+
+/* ---- npz.c: false after a message ---- */
+typedef VEC(const char *) Names;
+bool npz_is(const char *data, size_t size);
+bool npz_names(Cx *cx, const char *path, Names *out);
+bool npz_holds(const Names *names, const char *name);
+bool npz_read(Cx *cx, const char *path, const char *name, RawArray *out);
+/* An input's samples: the array of its name, or, as in a table, an array for each of its columns. */
+bool npz_column(Cx *cx, const char *path, const Names *names, const nnrt_view *view, Column *out);
 
 /* ---- csv.c ---- */
 bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews,

@@ -1,0 +1,47 @@
+/* source.c: which data a train block is given, and the samples as its entry takes them. */
+#include "driver/data/data.h"
+#include "driver/driver.h"
+#include <string.h>
+
+/* A path in the text starts where the text stands. */
+static const char *beside(Args *a, const char *path)
+{
+    const char *model = a->operands.at[0], *slash = strrchr(model, '/');
+    return path[0] == '/' || !slash ? path : str_format(a->cx->arena, "%.*s/%s", (int)(slash - model), model, path);
+}
+
+int data_given(Args *a, const TrainInfo *info, const char *const **out_specs)
+{
+    int n = a->values[OPT_DATA].n;
+    *out_specs = a->values[OPT_DATA].at;
+    if (n) return n;
+    if (!info || !info->data) {
+        usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
+        return 0;
+    }
+    const char **own = NEW(a->cx->arena, const char *);
+    *own = beside(a, info->data);
+    *out_specs = own;
+    return 1;
+}
+
+/* What the data says of a symbol: the length of an axis that is just that; 1 where no input has one. */
+static int64_t symbol_size(const nnrt_entry *entry, const Dataset *d, int32_t symbol)
+{
+    for (int i = 0; i < d->n; i++)
+        for (uint32_t x = 0; x < entry->inputs[i].rank; x++)
+            if (entry->inputs[i].axes[x].symbol == symbol) return d->columns[i].shape[x];
+    return 1;
+}
+
+void data_source(Arena *arena, const nnrt_entry *entry, const Dataset *d, nnrt_source *out)
+{
+    nnrt_source_init(out);
+    const void **arrays = NEW_ARRAY(arena, const void *, d->n);
+    int64_t *sizes = NEW_ARRAY(arena, int64_t, entry->nsymbols + 1);
+    for (int i = 0; i < d->n; i++) arrays[i] = d->columns[i].at;
+    for (uint32_t i = 0; i < entry->nsymbols; i++) sizes[i] = symbol_size(entry, d, entry->symbols[i]);
+    out->rows = d->rows;
+    out->arrays = arrays;
+    out->sizes = sizes;
+}
