@@ -158,6 +158,10 @@ Ix ix_new(Cg *cg, LLVMValueRef at, IxKind kind);         /* made by the loop in 
 LLVMValueRef ix_lanes(Cg *cg, Ix x);                      /* a vector, or the scalar where all lanes are the same */
 Ix ix_join(Cg *cg, Ix slow, const Dim *size, Ix fast);    /* slow*size + fast */
 void ix_split(Cg *cg, Ix x, const Dim *size, Ix *out_slow, Ix *out_fast); /* x / size, x mod size */
+Ix ix_shift(Cg *cg, Ix x, const Dim *by, bool back);      /* x + by, or x - by */
+Ix ix_mirror(Cg *cg, Ix x, const Dim *size);              /* size - 1 - x */
+Ix ix_clamp(Cg *cg, Ix x, const Dim *size);               /* the nearest of 0 .. size - 1 */
+LLVMValueRef ix_below(Cg *cg, Ix x, const Dim *size);     /* is it in 0 .. size - 1? */
 Ix index_flatten(Cg *cg, Type t, const Index *ix);
 Index index_spread(Cg *cg, Type t, const Index *ix);      /* not flat */
 int index_level(const Index *ix);

@@ -87,6 +87,54 @@ void ix_split(Cg *cg, Ix x, const Dim *size, Ix *out_slow, Ix *out_fast)
     level_stand(cg, was);
 }
 
+Ix ix_shift(Cg *cg, Ix x, const Dim *by, bool back)
+{
+    LLVMValueRef step = dim_value(cg, by);
+    int was = level_stand(cg, x.level);
+    step = splat(cg, step, lanes_of(x.at));
+    Ix y = {back ? LLVMBuildSub(cg->builder, x.at, step, "") : LLVMBuildAdd(cg->builder, x.at, step, ""), x.kind,
+            x.level};
+    level_stand(cg, was);
+    return y;
+}
+
+/* Neighbouring lanes run backwards then, or may meet. */
+static Ix loosened(Ix x, LLVMValueRef at)
+{
+    return (Ix){at, x.kind == IX_SAME ? IX_SAME : IX_EACH, x.level};
+}
+
+Ix ix_mirror(Cg *cg, Ix x, const Dim *size)
+{
+    LLVMValueRef n = dim_value(cg, size), at = ix_lanes(cg, x);
+    int was = level_stand(cg, x.level);
+    LLVMValueRef last = splat(cg, LLVMBuildSub(cg->builder, n, const_i64(cg, 1), ""), lanes_of(at));
+    Ix y = loosened(x, LLVMBuildSub(cg->builder, last, at, ""));
+    level_stand(cg, was);
+    return y;
+}
+
+Ix ix_clamp(Cg *cg, Ix x, const Dim *size)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef n = dim_value(cg, size), at = ix_lanes(cg, x), zero = splat(cg, const_i64(cg, 0), lanes_of(at));
+    int was = level_stand(cg, x.level);
+    LLVMValueRef last = splat(cg, LLVMBuildSub(b, n, const_i64(cg, 1), ""), lanes_of(at));
+    at = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, at, zero, ""), zero, at, "");
+    at = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, at, last, ""), last, at, "");
+    level_stand(cg, was);
+    return loosened(x, at);
+}
+
+LLVMValueRef ix_below(Cg *cg, Ix x, const Dim *size)
+{
+    LLVMValueRef n = dim_value(cg, size), at = ix_lanes(cg, x);
+    int was = level_stand(cg, x.level);
+    LLVMValueRef is = LLVMBuildICmp(cg->builder, LLVMIntULT, at, splat(cg, n, lanes_of(at)), "");
+    level_stand(cg, was);
+    return is;
+}
+
 Ix index_flatten(Cg *cg, Type t, const Index *ix)
 {
     if (ix->flat)

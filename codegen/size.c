@@ -85,6 +85,8 @@ static const Dim *kernel_depth(Dims *ds, const Node *kernel)
         int axis;
         if (op_info(n->op)->kind == KIND_reduce)
             one = reduce_axis(n, &axis).dim;
+        if (n->op == OP_SCATTER_ADD)
+            one = type_size(ds, n->in[1]->type);
         for (int i = 0; n->op == OP_CONTRACT && i < n->attr.contract->nlabels; i++) {
             const ContractAttr *c = n->attr.contract;
             bool summed = true;

@@ -142,6 +142,13 @@ static const Builtin builtins[] = {
     {"argmax", 1, 1, builtin_reduce, OP_ARGMAX, "over"},
     {"pick", 2, 2, builtin_pick, OP_PICK, NULL},
     {"one_hot", 1, 1, builtin_one_hot, OP_ONE_HOT, NULL},
+    {"take", 2, 2, builtin_take, OP_TAKE, "over"},
+    {"scatter_add", 2, 2, builtin_take, OP_SCATTER_ADD, "over"},
+    {"slice", 1, 1, builtin_slice, OP_SLICE, "over start size"},
+    {"pad", 1, 1, builtin_pad, OP_PAD, "over before after"},
+    {"concat", 1, MAX_INPUTS, builtin_concat, OP_CONCAT, "over"},
+    {"split", 1, 1, builtin_split, OP_SLICE, "parts over"},
+    {"reverse", 1, 1, builtin_reverse, OP_REVERSE, "over"},
     {"uniform", 0, 0, builtin_random, OP_UNIFORM, "low high"},
     {"normal", 0, 0, builtin_random, OP_NORMAL, "std mean"},
     {"iota", 0, 0, builtin_iota, OP_IOTA, NULL},
@@ -165,9 +172,7 @@ const Builtin *builtin_named(const char *name)
 
 const char *missing_builtin(const char *name)
 {
-    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "take", "slice",
-                                        "concat",
-                                        "split", "pad", "reverse", "scatter_add", "final", "total"};
+    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "final", "total"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (str_equal(names[i], name)) return names[i];
     return NULL;

@@ -291,6 +291,14 @@ Value *move_repeat(Frame *f, Value *v, const Type *to, const int *place, Span at
 Val pattern_apply(Frame *f, const Expr *p, Val *in, int n, Span at);
 Val contract_at(Frame *f, Val a, Val b, Span at);
 
+/* ---- part.c: parts along an axis, rows of tables ---- */
+Val builtin_slice(Call *c);
+Val builtin_pad(Call *c);
+Val builtin_reverse(Call *c);
+Val builtin_concat(Call *c);
+Val builtin_split(Call *c);
+Val builtin_take(Call *c); /* and scatter_add */
+
 /* ---- instance.c: parameters, states, trees ---- */
 void number_layers(Elab *e, const Decl *d);
 Frame *frame_for_leaf(Frame *f, const char *leaf);

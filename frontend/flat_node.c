@@ -304,6 +304,42 @@ static Node *leaf_line(const Line *l, OpCode op)
     return line_node(l, op, NULL, 0, attr);
 }
 
+/* A size written as an option of a primitive; NULL after a message. */
+static const Dim *size_arg(const Line *l, const char *name)
+{
+    const Arg *a = arg_named(l->value, name);
+    if (a) return flat_dim(l->flat, a->value);
+    flat_error(l->flat, l->value->span, "`%s` is missing", name);
+    return NULL;
+}
+
+static bool axis_arg(const Line *l, int *out)
+{
+    const Arg *over = arg_named(l->value, "over");
+    uint32_t axes = 0;
+    if (!over) return flat_error(l->flat, l->value->span, "`over` is missing");
+    if (!axes_read(l->flat, over->value, &axes)) return false;
+    *out = __builtin_ctz(axes);
+    return true;
+}
+
+static Node *part_line(const Line *l, OpCode op)
+{
+    Operands in;
+    Attr attr = {.part = {0}};
+    PartAttr *p = &attr.part;
+    if (!call_inputs(l, 0, &in) || !in.n || !axis_arg(l, &p->axis)) return NULL;
+    if (op == OP_SLICE || op == OP_PAD) {
+        Dims *ds = l->flat->program->dims;
+        p->before = size_arg(l, op == OP_SLICE ? "start" : "before");
+        p->size = p->before ? size_arg(l, op == OP_SLICE ? "size" : "after") : NULL;
+        if (!p->size) return NULL;
+        if (op == OP_PAD && p->axis < in.at[0]->type.rank)
+            p->size = dim_add(ds, p->size, dim_add(ds, p->before, in.at[0]->type.axes[p->axis].dim));
+    }
+    return line_node(l, op, in.at, in.n, attr);
+}
+
 /* ---- bodies ---- */
 
 static bool kernel_read(const Line *l, Attr *attr)
@@ -353,7 +389,9 @@ static Node *plain_call_line(const Line *l, OpCode op)
         for (int i = 0; i < e->args.n; i++) operands[i] = e->args.at[i].value;
         return operator_line(l, op, operands, e->args.n, (Attr){0});
     }
-    return call_inputs(l, 0, &in) ? line_node(l, op, in.at, in.n, (Attr){0}) : NULL;
+    Attr attr = {0};
+    if ((op == OP_TAKE || op == OP_SCATTER_ADD) && !axis_arg(l, &attr.axis)) return NULL;
+    return call_inputs(l, 0, &in) ? line_node(l, op, in.at, in.n, attr) : NULL;
 }
 
 static Node *call_line(const Line *l)
@@ -368,6 +406,7 @@ static Node *call_line(const Line *l)
     case KIND_leaf: if (op == OP_SIZE || op == OP_IOTA) return leaf_line(l, (OpCode)op); break;
     case KIND_reduce: return reduce_line(l, (OpCode)op);
     case KIND_random: return random_line(l, (OpCode)op);
+    case KIND_part: if (n > 0) return part_line(l, (OpCode)op); break;
     case KIND_region: return region_line(l, (OpCode)op);
     case KIND_elementwise: case KIND_index: case KIND_grad:
         if (op_info((OpCode)op)->nin < 0 || op_info((OpCode)op)->nin == n) return plain_call_line(l, (OpCode)op);

@@ -26,7 +26,7 @@ static bool has_slope(const Node *n)
 static bool slot_has_slope(const Node *n, int slot)
 {
     if (n->op == OP_SELECT) return slot > 0;
-    if (n->op == OP_PICK) return slot == 0;
+    if (n->op == OP_PICK || n->op == OP_TAKE || n->op == OP_SCATTER_ADD) return slot == 0;
     return true;
 }
 

@@ -93,7 +93,7 @@ typedef enum OpCode {
 #include "ir/ops.def"
     OP_COUNT
 } OpCode;
-typedef enum OpKind { KIND_leaf, KIND_elementwise, KIND_reduce, KIND_contract, KIND_move, KIND_index, KIND_random,
+typedef enum OpKind { KIND_leaf, KIND_elementwise, KIND_reduce, KIND_contract, KIND_move, KIND_index, KIND_part, KIND_random,
                       KIND_region, KIND_grad, KIND_result } OpKind;
 enum {
     OPF_PURE = 1,      /* same inputs, same value: may be shared, dropped, recomputed */
@@ -158,6 +158,11 @@ typedef struct ContractAttr {   /* one label an axis; a label missing in out is 
 typedef struct ReduceAttr { uint32_t axes; } ReduceAttr; /* bit i: axis i of the operand goes */
 typedef enum ClockKind { CLOCK_STEP, CLOCK_EPOCH } ClockKind;
 typedef struct ConstAttr { double value; const double *values; } ConstAttr; /* values: rank 1, one each; else filled */
+typedef struct PartAttr {       /* SLICE, PAD, CONCAT, REVERSE */
+    int axis;
+    const Dim *before;          /* SLICE: where it starts; PAD: how many zeros stand before */
+    const Dim *size;            /* SLICE, PAD: of the result along the axis */
+} PartAttr;
 typedef struct RandomAttr { uint64_t stream; } RandomAttr;
 typedef struct KernelAttr {
     int prefix;                 /* leading axes shared by all it computes, iterated in parallel and sliced over workers */
@@ -169,7 +174,8 @@ typedef union Attr {
     ConstAttr constant;
     const Dim *size;
     ClockKind clock;
-    int axis;                   /* IOTA */
+    int axis;                   /* IOTA, TAKE, SCATTER_ADD */
+    PartAttr part;
     ReduceAttr reduce;
     ContractAttr *contract;
     MoveAttr *move;
@@ -301,17 +307,20 @@ uint64_t program_opt_hash(const Program *p);
 bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context);
 
 /* ---- kernel.c: the forms of a kernel, which fusion makes and code generation emits. Every value of the body can be
-   evaluated at any index from what it reads (elementwise, MOVE, PICK, ONE_HOT, CONVERT, random and leaves are index maps
-   and scalar formulas), except a reduction and a contraction, which are met only at the kernel's own prefix index.
+   evaluated at any index from what it reads (elementwise, MOVE, PICK, ONE_HOT, TAKE, parts, CONVERT, random and leaves are
+   index maps and scalar formulas), except its anchors, a reduction, contraction or SCATTER_ADD, which are met only at the
+   kernel's own prefix index.
    MAP       no reduction, no contraction; every result has the shape of the prefix
    ROW       reductions, each over the last axis of a value of shape prefix ++ [row], the same row for all; a result has
              the shape of the prefix, or prefix ++ [row]
-   COLUMN    one reduction, over one axis that is not the last; every result has its shape, which is the prefix
+   COLUMN    one reduction, over one axis that is not the last, or one SCATTER_ADD; every result has its shape, which is
+             the prefix
    CONTRACT  one contraction; every result has its shape, which is the prefix; what its operands need is the prologue,
              what reads it the epilogue
    At stage "fused" and after, a graph's body holds leaves, kernels, pure-reshape MOVEs (views) and RETURN only. ---- */
 typedef enum KernelForm { FORM_MAP, FORM_ROW, FORM_COLUMN, FORM_CONTRACT } KernelForm;
 KernelForm kernel_form(const Node *kernel);
+bool node_is_anchor(const Node *n);
 bool move_is_view(const MoveAttr *m); /* same elements in the same row-major order: no copy needed */
 
 /* ---- order.c: the declared order of every reduction. Element k goes to chain k mod S; chains ascend from +0 (max and

@@ -1,11 +1,18 @@
 /* The forms of a kernel, read from its body. */
 #include "ir/ir.h"
 
+bool node_is_anchor(const Node *n)
+{
+    OpKind kind = op_info(n->op)->kind;
+    return kind == KIND_reduce || kind == KIND_contract || n->op == OP_SCATTER_ADD;
+}
+
 KernelForm kernel_form(const Node *kernel)
 {
     KernelForm form = FORM_MAP;
     for (const Node *n = kernel->region->first; n; n = n->next) {
         if (n->op == OP_CONTRACT) return FORM_CONTRACT;
+        if (n->op == OP_SCATTER_ADD) return FORM_COLUMN;
         if (op_info(n->op)->kind != KIND_reduce) continue;
         int last = n->in[0]->type.rank - 1;
         bool row = n->attr.reduce.axes == 1u << last && last == kernel->attr.kernel->prefix;

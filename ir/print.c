@@ -158,6 +158,23 @@ static void call_print(const Printer *p, const Node *n)
 {
     text_add(p->to, "%s(", op_info(n->op)->text);
     operands_print(p, n);
+    if (n->op == OP_TAKE || n->op == OP_SCATTER_ADD) text_add(p->to, ", over = %d", n->attr.axis);
+    text_add(p->to, ")");
+}
+
+static void part_print(const Printer *p, const Node *n)
+{
+    const PartAttr *a = &n->attr.part;
+    Dims *ds = p->graph->program->dims;
+    text_add(p->to, "%s(", op_info(n->op)->text);
+    operands_print(p, n);
+    text_add(p->to, ", over = %d", a->axis);
+    if (n->op == OP_SLICE)
+        text_add(p->to, ", start = %s, size = %s", dim_text(p->arena, a->before), dim_text(p->arena, a->size));
+    if (n->op == OP_PAD) {
+        const Dim *rest = dim_sub(ds, dim_sub(ds, a->size, a->before), n->in[0]->type.axes[a->axis].dim);
+        text_add(p->to, ", before = %s, after = %s", dim_text(p->arena, a->before), dim_text(p->arena, rest));
+    }
     text_add(p->to, ")");
 }
 
@@ -174,6 +191,7 @@ static void node_print(Printer *p, const Node *n)
     case KIND_random: random_print(p, n); break;
     case KIND_region: region_print(p, n); break;
     case KIND_index: case KIND_grad: call_print(p, n); break;
+    case KIND_part: part_print(p, n); break;
     case KIND_result: break;
     }
     site_print(p, n->site);

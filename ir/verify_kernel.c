@@ -27,19 +27,14 @@ static bool is_row(const Form *f, Type t)
     return t.axes[f->attr->prefix].dim == f->row;
 }
 
-/* ---- anchors: the reductions and contractions of a kernel ---- */
-
-static bool is_anchor(const Node *n)
-{
-    OpKind kind = op_info(n->op)->kind;
-    return kind == KIND_reduce || kind == KIND_contract;
-}
+/* ---- anchors: reductions, contractions and sums by places ---- */
 
 static bool verify_anchor(Verifier *v, Form *f, const Node *n, int count)
 {
     if (f->form != FORM_ROW && count > 1) return verify_fail(v, n, "a second reduction in a kernel that has one");
     if (!is_point(f, n->out[0].type)) return verify_fail(v, n, "a reduction that is not at the kernel's own index");
     if (n->op == OP_CONTRACT) return f->form == FORM_CONTRACT || verify_fail(v, n, "a contraction beside reductions");
+    if (n->op == OP_SCATTER_ADD) return f->form == FORM_COLUMN || verify_fail(v, n, "a sum by places beside reductions");
     if (n->op == OP_MEAN || n->attr.reduce.axes & (n->attr.reduce.axes - 1))
         return verify_fail(v, n, "a kernel reduces one axis at a time, and has sums for means");
     const Type *x = &n->in[0]->type;
@@ -69,14 +64,14 @@ static bool reads_in_place(const Form *f, const Node *n, int slot)
     case KIND_elementwise: case KIND_random: return x.rank == y.rank || x.rank == f->attr->prefix;
     case KIND_reduce: return is_row(f, x);
     case KIND_move: return fills_row(f, n);
-    case KIND_index: return n->op == OP_ONE_HOT ? is_point(f, x) && is_row(f, y) : is_point(f, y);
+    case KIND_index: return n->op == OP_ONE_HOT ? is_point(f, x) && is_row(f, y) : n->op == OP_PICK && is_point(f, y);
     default: return false;
     }
 }
 
 static void verify_dependence(Verifier *v, Form *f, const Node *n)
 {
-    bool follows = is_anchor(n);
+    bool follows = node_is_anchor(n);
     for (int i = 0; i < n->nin; i++) {
         if (!f->dependent[n->in[i]->id]) continue;
         follows = true;
@@ -108,7 +103,7 @@ static void verify_kernel(Verifier *v, const Node *k)
     for (const Node *n = k->region->first; n && !v->failed; n = n->next) {
         OpKind kind = op_info(n->op)->kind;
         if (kind == KIND_region || kind == KIND_grad) verify_fail(v, n, "a kernel's body holds single operators");
-        if (is_anchor(n)) verify_anchor(v, &f, n, ++anchors);
+        if (node_is_anchor(n)) verify_anchor(v, &f, n, ++anchors);
     }
     for (const Node *n = k->region->first; n && n->op != OP_RETURN && !v->failed; n = n->next)
         verify_dependence(v, &f, n);

@@ -22,6 +22,15 @@ static bool contract_keeps_rows(const ContractAttr *c, int slot) {
     return n > 0 && c->nout > 0 && (slot == 0 ? c->a[0] : c->b[0]) == c->out[0];
 }
 
+static bool index_keeps_rows(const Node *n, int slot) {
+    switch (n->op) {
+    case OP_ONE_HOT:     return n->in[0]->type.rank > 0;
+    case OP_TAKE:        return slot == 0 ? n->attr.axis > 0 : n->attr.axis == 0 && n->in[1]->type.rank > 0;
+    case OP_SCATTER_ADD: return slot == 0 && n->attr.axis > 0;
+    default:             return n->out[0].type.rank > 0;
+    }
+}
+
 static bool keeps_rows(const Node *n, int slot) {
     int rank = n->out[0].type.rank, inner = n->in[slot]->type.rank;
     switch (op_info(n->op)->kind) {
@@ -29,7 +38,8 @@ static bool keeps_rows(const Node *n, int slot) {
     case KIND_reduce:      return !(n->attr.reduce.axes & 1) && rank > 0;
     case KIND_contract:    return contract_keeps_rows(n->attr.contract, slot);
     case KIND_move:        return move_keeps_rows(n->attr.move);
-    case KIND_index:       return n->op == OP_ONE_HOT ? inner > 0 : rank > 0;
+    case KIND_index:       return index_keeps_rows(n, slot);
+    case KIND_part:        return n->attr.part.axis > 0;
     default:               return false;
     }
 }

@@ -129,10 +129,17 @@ static Value *rule_order(Build *b, const Node *n)
 
 /* ---- dtypes, places, gradients ---- */
 
-static Value *rule_convert(Build *b, const Node *n)
+static Value *rule_same(Build *b, const Node *n) /* a conversion, slice, pad or concat that changes nothing */
 {
     (void)b;
     return n->in[0]; /* if the types are equal, as they are for every rule */
+}
+
+static Value *rule_reverse(Build *b, const Node *n)
+{
+    (void)b;
+    const Node *inner = made_by(n->in[0], OP_REVERSE);
+    return inner && inner->attr.part.axis == n->attr.part.axis ? inner->in[0] : NULL;
 }
 
 static Value *rule_move(Build *b, const Node *n)
@@ -187,7 +194,8 @@ static Rule *const rules[OP_COUNT] = {
     [OP_POW] = rule_pow,         [OP_NEG] = rule_twice,     [OP_NOT] = rule_twice,   [OP_MIN2] = rule_either,
     [OP_MAX2] = rule_either,     [OP_SELECT] = rule_select, [OP_LT] = rule_order,    [OP_LE] = rule_order,
     [OP_GT] = rule_order,        [OP_GE] = rule_order,      [OP_MOVE] = rule_move,   [OP_PICK] = rule_pick,
-    [OP_CONVERT] = rule_convert, [OP_DETACH] = rule_detach,
+    [OP_CONVERT] = rule_same,    [OP_DETACH] = rule_detach, [OP_SLICE] = rule_same,  [OP_PAD] = rule_same,
+    [OP_CONCAT] = rule_same,     [OP_REVERSE] = rule_reverse,
 };
 
 /* ---- single numbers that were spread for nothing ---- */

@@ -28,7 +28,8 @@ static bool value_is_stored(const Clusters *c, const Value *v) {
         break;
     }
     OpKind kind = op_info(v->def->op)->kind;
-    bool map = kind == KIND_move || kind == KIND_index || kind == KIND_random || kind == KIND_leaf;
+    bool map = kind == KIND_move || kind == KIND_part || kind == KIND_random || kind == KIND_leaf ||
+               (kind == KIND_index && !node_is_anchor(v->def));
     return cluster_of(c, v->def)->fixed || !c->lenient || !map || v->uses.n > 1;
 }
 

@@ -47,7 +47,13 @@ static bool same_attr(const Node *a, const Node *b)
     case OP_CONST: return same_constant(a, b);
     case OP_SIZE: return a->attr.size == b->attr.size;
     case OP_CLOCK: return a->attr.clock == b->attr.clock;
-    case OP_IOTA: return a->attr.axis == b->attr.axis;
+    case OP_IOTA:
+    case OP_TAKE:
+    case OP_SCATTER_ADD: return a->attr.axis == b->attr.axis;
+    case OP_SLICE:
+    case OP_PAD: return a->attr.part.axis == b->attr.part.axis && a->attr.part.before == b->attr.part.before;
+    case OP_CONCAT:
+    case OP_REVERSE: return a->attr.part.axis == b->attr.part.axis;
     case OP_CONTRACT: return same_contraction(a->attr.contract, b->attr.contract);
     case OP_MOVE: return pattern_equal(a->attr.move, b->attr.move);
     case OP_UNIFORM:

@@ -11,7 +11,7 @@ bool node_is_cheap(const Node *n) {
         return false;
     case OP_DIV: case OP_MOD: case OP_SQRT:
         return number;
-    case OP_MOVE: case OP_ONE_HOT: case OP_PICK: case OP_IOTA:
+    case OP_MOVE: case OP_ONE_HOT: case OP_PICK: case OP_TAKE: case OP_IOTA: case OP_SLICE: case OP_PAD: case OP_REVERSE:
         return true;
     default:
         return op_info(n->op)->kind == KIND_elementwise && !(op_info(n->op)->flags & OPF_COSTLY);
@@ -70,12 +70,9 @@ static int reduced_axis(const Node *n) {
 static KernelForm anchor_form(const Node *n) {
     if (n->op == OP_CONTRACT)
         return FORM_CONTRACT;
+    if (n->op == OP_SCATTER_ADD)
+        return FORM_COLUMN;
     return reduced_axis(n) == n->in[0]->type.rank - 1 ? FORM_ROW : FORM_COLUMN;
-}
-
-static bool is_anchor(const Node *n) {
-    OpKind kind = op_info(n->op)->kind;
-    return kind == KIND_reduce || kind == KIND_contract;
 }
 
 static bool join_anchor(Form *f, const Node *n) {
@@ -95,7 +92,7 @@ static bool find_form(const Clusters *c, const Cluster *of, Form *f) {
     const Value *result = NULL;
     for (int i = 0; i < of->items.n; i++) {
         const Node *n = c->items.at[of->items.at[i]].node;
-        if (is_anchor(n) && !join_anchor(f, n))
+        if (node_is_anchor(n) && !join_anchor(f, n))
             return false;
         if (!result && value_leaves(c, &n->out[0]))
             result = &n->out[0];
@@ -136,7 +133,9 @@ static bool reads_in_place(const Node *n, int slot, const Form *f) {
     case KIND_move:
         return f->kind == FORM_ROW && is_point(x, f) && move_fills_row(n->attr.move, f);
     case KIND_index:
-        return n->op == OP_ONE_HOT ? is_point(x, f) : is_point(y, f) && (slot == 0 ? is_row(x, f) : is_point(x, f));
+        if (n->op == OP_ONE_HOT)
+            return is_point(x, f);
+        return n->op == OP_PICK && is_point(y, f) && (slot == 0 ? is_row(x, f) : is_point(x, f));
     default:
         return false;
     }
@@ -146,7 +145,7 @@ static bool dependents_fit(const Clusters *c, const Cluster *of, const Form *f) 
     for (int i = 0; i < of->items.n; i++) {
         Item *item = &c->items.at[of->items.at[i]];
         const Node *n = item->node;
-        item->dependent = is_anchor(n);
+        item->dependent = node_is_anchor(n);
         for (int slot = 0; slot < n->nin; slot++) {
             const Item *from = item_of(c, n->in[slot]->def);
             if (from->cluster != of || !from->dependent)

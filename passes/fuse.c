@@ -13,7 +13,11 @@ static bool reads_once(const Node *n, int slot) {
     case KIND_move:
         return !move_repeats(n->attr.move);
     case KIND_index:
-        return n->op == OP_PICK;
+        if (n->op == OP_SCATTER_ADD) /* it looks at every place for each, and along a vector at every source, too */
+            return slot == 0 && n->attr.axis < n->out[0].type.rank - 1;
+        return n->op == OP_PICK || (n->op == OP_TAKE && slot == 1);
+    case KIND_part:
+        return n->op != OP_CONCAT; /* whose inputs are all read, and one is chosen */
     default:
         return true;
     }

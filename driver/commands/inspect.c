@@ -33,7 +33,7 @@ static const Dim *node_cost(Table *t, const Node *n)
     Dims *ds = t->p->dims;
     OpKind kind = op_info(n->op)->kind;
     if (kind == KIND_elementwise) return type_size(ds, n->out[0].type);
-    if (kind == KIND_reduce) return type_size(ds, n->in[0]->type);
+    if (kind == KIND_reduce || n->op == OP_SCATTER_ADD) return type_size(ds, n->in[0]->type);
     if (kind != KIND_contract) return dim_const(ds, 0);
     const Dim *d = dim_const(ds, 2);
     for (int i = 0; i < n->attr.contract->nlabels; i++) d = dim_mul(ds, d, n->attr.contract->sizes[i]);

@@ -50,6 +50,17 @@ void infer_fix(Infer *i, Diag *d, const Value *keep, const Value *change, int ax
               source_line(o->span.source, o->span.lo));
 }
 
+bool infer_has_axis(Infer *i, const Value *x, int axis)
+{
+    if (axis >= 0 && axis < x->type.rank) return true;
+    const char *op = op_info(i->node->op)->text;
+    Diag *d = infer_error(i, "E0202", "`%s` goes along axis %d, which `%s` does not have: it is %s", op, axis + 1,
+                          value_text(x), type_text(i->arena, x->type));
+    diag_primary(d, "no such axis");
+    for (int k = 0; k < x->type.rank; k++) infer_origin(i, d, &x->type.axes[k]);
+    return false;
+}
+
 bool axes_match(const Axis *a, const Axis *b)
 {
     return (!a->role || !b->role || str_equal(a->role, b->role)) && dim_equal(a->dim, b->dim) == PROVED;

@@ -16,7 +16,7 @@ typedef struct Infer {
     const Type *given;
 } Infer;
 typedef bool InferFn(Infer *i);
-#define KINDS(X) X(leaf) X(elementwise) X(reduce) X(contract) X(move) X(index) X(random) X(region) X(grad) X(result)
+#define KINDS(X) X(leaf) X(elementwise) X(reduce) X(contract) X(move) X(index) X(part) X(random) X(region) X(grad) X(result)
 #define X(kind) bool infer_##kind(Infer *i);
 KINDS(X)
 #undef X
@@ -39,6 +39,7 @@ void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b);
 const char *axis_text(Infer *i, const Axis *a); /* "10", "ch = 10" */
 /* A help where both values have names and the axis was written, not computed: the type that would do for `change`. */
 void infer_fix(Infer *i, Diag *d, const Value *keep, const Value *change, int axis, const Dim *size);
+bool infer_has_axis(Infer *i, const Value *x, int axis); /* a message where the operator's axis is none of x */
 const Dim *dims_product(Dims *ds, const Dim *const *sizes, const int *at, int n); /* of sizes[at[0..n-1]] */
 /* A node as it stands, with no types yet (ir/graph.c). */
 Node *node_make(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site);

@@ -1,4 +1,4 @@
-/* index.c: a gradient goes to the place that was read. */
+/* index.c: a gradient goes to the place that was read; several that go to one place are added in their order. */
 #include "passes/grad/grad.h"
 
 Value *grad_at_place(Build *b, Type to, int axis, Value *place, Value *dy)
@@ -17,3 +17,13 @@ RULE(PICK)
 }
 
 NO_RULE(ONE_HOT)
+
+RULE(TAKE)
+{
+    return slot == 0 ? build_op(b, OP_SCATTER_ADD, (Value *[]){dy, n->in[1]}, 2, &n->attr, NULL) : NULL;
+}
+
+RULE(SCATTER_ADD)
+{
+    return slot == 0 ? build_op(b, OP_TAKE, (Value *[]){dy, n->in[1]}, 2, &n->attr, NULL) : NULL;
+}

@@ -232,6 +232,84 @@ static Value *grow_index(Gen *g)
     return build_op(&g->b, OP_ONE_HOT, &i, 1, NULL, &t);
 }
 
+/* An axis along which values may be cut and joined: not N where rows must stay apart. */
+static int free_axis(Gen *g, const Value *x)
+{
+    int axis = (int)choose(g->c, (unsigned)x->type.rank);
+    return !g->train && x->type.axes[axis].dim == g->n ? x->type.rank - 1 : axis;
+}
+static bool is_row_axis(const Gen *g, const Value *x, int axis) { return !g->train && x->type.axes[axis].dim == g->n; }
+
+/* A slice of what has room for one, else zeros around. */
+static Value *grow_part(Gen *g)
+{
+    Value *x = pick(g, real_tensor, NULL);
+    int axis = x ? free_axis(g, x) : 0;
+    int64_t size = 1;
+    if (!x || is_row_axis(g, x, axis)) return NULL;
+    dim_is_const(x->type.axes[axis].dim, &size);
+    unsigned which = choose(g->c, 3);
+    Dims *ds = g->p->dims;
+    PartAttr part = {axis, NULL, NULL};
+    if (which == 0) return build_op(&g->b, OP_REVERSE, &x, 1, &(Attr){.part = part}, NULL);
+    OpCode op = which == 1 && size > 1 ? OP_SLICE : OP_PAD;
+    int64_t before = choose(g->c, op == OP_SLICE ? (unsigned)size - 1 : 5), rest = 1 + choose(g->c, (unsigned)size);
+    part.before = dim_const(ds, before);
+    part.size = op == OP_PAD ? dim_add(ds, x->type.axes[axis].dim, dim_const(ds, before + rest))
+                             : dim_const(ds, before + rest > size ? size - before : rest);
+    return build_op(&g->b, op, &x, 1, &(Attr){.part = part}, NULL);
+}
+
+static bool joins(const Value *v, const Value *like)
+{
+    bool same = v->type.dtype == like->type.dtype && v->type.rank == like->type.rank;
+    for (int i = 0; same && i < v->type.rank - 1; i++) same = v->type.axes[i].dim == like->type.axes[i].dim;
+    return same;
+}
+
+static Value *grow_concat(Gen *g)
+{
+    Value *in[3] = {pick(g, real_tensor, NULL)};
+    int n = 2 + (int)choose(g->c, 2);
+    if (!in[0] || is_row_axis(g, in[0], in[0]->type.rank - 1)) return NULL;
+    for (int i = 1; i < n; i++) in[i] = pick(g, joins, in[0]);
+    PartAttr part = {in[0]->type.rank - 1, NULL, NULL};
+    return build_op(&g->b, OP_CONCAT, in, n, &(Attr){.part = part}, NULL);
+}
+
+static bool has_places(const Value *v, const Value *like)
+{
+    bool found = false;
+    for (int i = 0; i < v->type.rank; i++) found |= v->type.axes[i].dim == like->type.range;
+    return is_real(v) && found && v->type.rank < 3;
+}
+
+/* Rows of what has as many as an index names, or columns. */
+static Value *grow_take(Gen *g)
+{
+    Value *i = pick(g, has_index, NULL), *w = i ? pick(g, has_places, i) : NULL;
+    if (!w || (!g->train && w->type.axes[0].dim == g->n && i->type.axes[0].dim == g->n)) return NULL;
+    int axis = 0;
+    while (w->type.axes[axis].dim != i->type.range) axis++;
+    return build_op(&g->b, OP_TAKE, (Value *[]){w, i}, 2, &(Attr){.axis = axis}, NULL);
+}
+
+/* Sums by an index along the rows where they may meet, else by the last axis's own places. */
+static Value *grow_scatter(Gen *g)
+{
+    Value *x = pick(g, real_tensor, NULL), *i = pick(g, has_index, NULL);
+    int axis = x ? x->type.rank - 1 : 0;
+    if (!x || is_row_axis(g, x, axis)) return NULL;
+    if (!g->train || !i || i->type.axes[0].dim != x->type.axes[0].dim) {
+        Type t = type_make(g->p->arena, DT_I32, 1, &x->type.axes[axis]);
+        i = build_op(&g->b, OP_IOTA, NULL, 0, &(Attr){.axis = 0}, &t);
+        t.range = dim_const(g->p->dims, 3);
+        i = build_op(&g->b, OP_MOD, (Value *[]){i, build_const(&g->b, DT_I32, 3)}, 2, NULL, &t);
+    } else
+        axis = 0;
+    return tamed(g, build_op(&g->b, OP_SCATTER_ADD, (Value *[]){x, i}, 2, &(Attr){.axis = axis}, NULL));
+}
+
 static Value *grow_argmax(Gen *g)
 {
     Value *x = pick(g, real_tensor, NULL);
@@ -298,7 +376,8 @@ static void grow(Gen *g, int count)
     static Value *(*const growers[])(Gen *) = {grow_binary, grow_unary,   grow_contract, grow_reduce, grow_compare,
                                                grow_select, grow_spread,  grow_move,     grow_binary, grow_index,
                                                grow_logic,  grow_convert, grow_power,    grow_call,   grow_random,
-                                               grow_leaf,   grow_argmax,  grow_unary};
+                                               grow_leaf,   grow_argmax,  grow_unary,    grow_part,   grow_concat,
+                                               grow_take,   grow_scatter};
     for (int i = 0; i < count; i++) add(g, growers[choose(g->c, COUNT(growers))](g));
 }
 

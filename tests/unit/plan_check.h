@@ -157,6 +157,61 @@ static inline void walk_pick(PlanCheck *c, const Node *n, const int64_t *ix)
     walk(c, n->in[1], ix);
 }
 
+/* A take may read any place of its axis. */
+static inline void walk_take(PlanCheck *c, const Node *n, const int64_t *ix)
+{
+    Type t = n->in[0]->type;
+    int axis = n->attr.axis, axes = n->in[1]->type.rank;
+    int64_t in[MAX_RANK], size = dim_eval(t.axes[axis].dim, c->symbols);
+    for (int i = 0; i < t.rank; i++)
+        in[i] = ix[i < axis ? i : i + axes - 1];
+    for (in[axis] = 0; in[axis] < size; in[axis]++)
+        walk(c, n->in[0], in);
+    walk(c, n->in[1], ix + axis);
+}
+
+/* A sum by places may read any source. */
+static inline void walk_scatter(PlanCheck *c, const Node *n, const int64_t *ix)
+{
+    int axis = n->attr.axis, axes = n->in[1]->type.rank;
+    int64_t in[MAX_RANK], source[MAX_RANK], shape[MAX_RANK], sources = shape_of(c, n->in[1]->type, shape);
+    for (int i = 0; i < n->in[0]->type.rank; i++)
+        in[i] = ix[i < axis ? i : i < axis + axes ? axis : i - axes + 1];
+    for (int64_t s = 0; s < sources; s++) {
+        check_unflatten(c, n->in[1]->type, s, source);
+        for (int i = 0; i < axes; i++)
+            in[axis + i] = source[i];
+        walk(c, n->in[0], in);
+        walk(c, n->in[1], source);
+    }
+}
+
+static inline void walk_part(PlanCheck *c, const Node *n, const int64_t *ix)
+{
+    const PartAttr *p = &n->attr.part;
+    int64_t in[MAX_RANK], before = p->before ? dim_eval(p->before, c->symbols) : 0;
+    for (int k = 0; k < n->nin; k++) {
+        int64_t size = dim_eval(n->in[k]->type.axes[p->axis].dim, c->symbols);
+        for (int i = 0; i < n->in[k]->type.rank; i++)
+            in[i] = ix[i];
+        in[p->axis] = n->op == OP_SLICE ? ix[p->axis] + before : n->op == OP_REVERSE ? size - 1 - ix[p->axis]
+                                                                                     : ix[p->axis] - before;
+        if (in[p->axis] >= 0 && in[p->axis] < size)
+            walk(c, n->in[k], in);
+        before += size;
+    }
+}
+
+static inline void walk_index(PlanCheck *c, const Node *n, const int64_t *ix)
+{
+    switch (n->op) {
+    case OP_PICK: walk_pick(c, n, ix); return;
+    case OP_TAKE: walk_take(c, n, ix); return;
+    case OP_SCATTER_ADD: walk_scatter(c, n, ix); return;
+    default: walk(c, n->in[0], ix);
+    }
+}
+
 static inline void walk(PlanCheck *c, const Value *v, const int64_t *ix)
 {
     int64_t shape[MAX_RANK], size = shape_of(c, v->type, shape), flat = check_flatten(c, v->type, ix);
@@ -177,12 +232,8 @@ static inline void walk(PlanCheck *c, const Value *v, const int64_t *ix)
     case KIND_move: walk_move(c, n, ix); return;
     case KIND_reduce: walk_reduce(c, n, ix); return;
     case KIND_contract: walk_contract(c, n, ix, labels, 0); return;
-    case KIND_index:
-        if (n->op == OP_PICK)
-            walk_pick(c, n, ix);
-        else
-            walk(c, n->in[0], ix);
-        return;
+    case KIND_index: walk_index(c, n, ix); return;
+    case KIND_part: walk_part(c, n, ix); return;
     default:
         for (int i = 0; i < n->nin; i++)
             walk(c, n->in[i], ix);

@@ -229,6 +229,18 @@ static void forms_agree(void **state)
     model_agrees("kernels", codegen_native_level(), false);
 }
 
+/* What is cut, joined, turned and taken, along every axis. */
+static void parts_agree(void **state)
+{
+    int n;
+    const char *const *levels = codegen_levels(&n);
+    (void)state;
+    for (int i = 0; i < n; i++)
+        if (codegen_level_runs_here(levels[i]))
+            model_agrees("parts", levels[i], true);
+    model_agrees("parts", codegen_native_level(), false);
+}
+
 static void training_agrees(void **state)
 {
     (void)state;
@@ -340,7 +352,8 @@ static void weights_are_embedded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms_agree), cmocka_unit_test(training_agrees), cmocka_unit_test(blocks_of_rows_agree),
+        cmocka_unit_test(forms_agree), cmocka_unit_test(parts_agree),
+        cmocka_unit_test(training_agrees), cmocka_unit_test(blocks_of_rows_agree),
         cmocka_unit_test(faults_are_refused), cmocka_unit_test(bad_numbers_stop), cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(weights_are_embedded),
     };

@@ -36,6 +36,12 @@ static void built_comes_back(void **state)
     comes_back("built.nn");
 }
 
+static void parts_come_back(void **state)
+{
+    (void)state;
+    comes_back("parts.nn");
+}
+
 static void planned_comes_back(void **state)
 {
     (void)state;
@@ -66,6 +72,9 @@ static void faults_are_refused(void **state)
     refused("  a: f32[Q] = x\n  a", 3, "no dim is called `Q`");
     refused("  a: f32[4] = x + x\n  a: f32[4] = x * x\n  a", 4, "bound twice");
     refused("  a: f32[4] = call(f) {\n    b: f32[4] = x + x\n    b\n  }\n  c: f32[4] = b + a\n  c", 7, "another body");
+    refused("  a: f32[2] = slice(x, start = 0, size = 2)\n  a", 3, "`over` is missing");
+    refused("  a: f32[2] = slice(x, over = 0, size = 2)\n  a", 3, "`start` is missing");
+    refused("  a: f32[2] = slice(x, over = 0, start = 3, size = 2)\n  a", 3, "must lie within the 4 places");
     refused("  param m.w: f32[4] = 0\n  x", 3, "`.init` block");
 }
 
@@ -103,7 +112,8 @@ static void broken_plans_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(built_comes_back), cmocka_unit_test(planned_comes_back), cmocka_unit_test(faults_are_refused),
+        cmocka_unit_test(built_comes_back), cmocka_unit_test(parts_come_back),
+        cmocka_unit_test(planned_comes_back), cmocka_unit_test(faults_are_refused),
         cmocka_unit_test(broken_plans_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,62 @@ CASE(ONE_HOT)
     finish(&t, "one_hot", build_2(&t.b, OP_MUL, away, away));
 }
 
+/* Along each axis of three, by an index of none, one and two axes; several places are named twice. */
+static void check_places(OpCode op)
+{
+    for (int axis = 0; axis < 3; axis++)
+        for (int rank = 0; rank <= 2; rank++) {
+            Bench t;
+            int shape[5] = {2, 4, 3}, at = 0, sources[] = {N, 5};
+            bench_begin(&t, (uint64_t)(10 * axis + rank));
+            int places_there = shape[axis], full[5];
+            for (int i = 0; i < 3; i++)
+                if (i != axis || op == OP_TAKE)
+                    full[at++] = shape[i];
+                else
+                    for (int k = 0; k < rank; k++)
+                        full[at++] = sources[k];
+            Value *in[] = {param(&t, at, full), places(&t, places_there, rank, sources)};
+            finish(&t, op_info(op)->name, build_op(&t.b, op, in, 2, &(Attr){.axis = axis}, NULL));
+        }
+}
+CASE(TAKE) { check_places(OP_TAKE); }
+CASE(SCATTER_ADD) { check_places(OP_SCATTER_ADD); }
+
+/* ---- parts, along each axis ---- */
+
+static void check_part(OpCode op, int start, int size)
+{
+    for (int axis = 0; axis < 3; axis++) {
+        Bench t;
+        bench_begin(&t, op + 10u * (unsigned)axis);
+        int shape[] = {6, 5, 7};
+        Attr attr = {.part = {axis, NULL, NULL}};
+        Value *in[] = {param(&t, 3, shape), NULL, NULL};
+        if (size)
+            attr.part.before = dim_const(t.p->dims, start), attr.part.size = dim_const(t.p->dims, size);
+        for (int k = 1; op == OP_CONCAT && k < 3; k++) {
+            shape[axis] = axis == 2 && k == 2 ? N : k;
+            in[k] = param(&t, 3, shape);
+        }
+        finish(&t, op_info(op)->name, build_op(&t.b, op, in, op == OP_CONCAT ? 3 : 1, &attr, NULL));
+    }
+}
+CASE(SLICE)
+{
+    check_part(OP_SLICE, 0, 3);
+    check_part(OP_SLICE, 2, 3);
+    check_part(OP_SLICE, 4, 1);
+}
+CASE(PAD)
+{
+    check_part(OP_PAD, 0, 9);
+    check_part(OP_PAD, 2, 9);
+    check_part(OP_PAD, 3, 11);
+}
+CASE(CONCAT) { check_part(OP_CONCAT, 0, 0); }
+CASE(REVERSE) { check_part(OP_REVERSE, 0, 0); }
+
 /* ---- chance ---- */
 
 static void check_random(OpCode op)

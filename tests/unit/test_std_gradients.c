@@ -165,6 +165,12 @@ static void test_layers(void **state)
         "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer momentum(lr = 0.1) }\n",
         "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(6, bias = false) |> dense(3, init = he_normal) }\n"
         "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer adam(lr = 0.1) }\n",
+        "dim N\nmodel t(x: i32<4>[N, 3]) -> f32[N, 3] { x |> embedding(5) |> tanh |> flatten |> dense(3) }\n"
+        "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer sgd }\n",
+        "dim N\nmodel t(x: f32[N, t = 4]) -> f32[N, 4] {\n  h = x |> dense(8) |> tanh\n  a, b = split(h, parts = 2)\n"
+        "  c = concat(a, b*b, take(h, 3, over = last) |> [N] -> [N, 1], over = last)\n"
+        "  reverse(c, over = last) |> pad(over = last, before = 2) |> slice(over = last, start = 1, size = 8) |> dense(4)\n}\n"
+        "train t(x, y: f32[N, 4]) { loss mse(t(x), y)\n optimizer sgd }\n",
         "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 4] {\n layer shared = dense(4) |> tanh\n shared(x) - shared(x*x)\n}\n"
         "train t(x, y: f32[N, 4]) { loss mse(t(x), y)\n optimizer sgd }\n",
     };
