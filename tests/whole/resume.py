@@ -111,7 +111,7 @@ def models(folder):
 
 
 def open_library(path, model):
-    subprocess.run([build / "nnc", model, "-o", path], check=True)
+    subprocess.run([build / "nnc", model, "-O1", "-o", path], check=True)
     handle = c.c_void_p()
     status = runtime.nnrt_open(str(path).encode(), c.byref(handle))
     assert status == 0, runtime.nnrt_error(handle)
@@ -149,7 +149,7 @@ def saving_run(library, path):
     t.close()
 
 
-def killed(library, path, delay):
+def killed(library, path, delay=None):
     """A run in a process of its own, which is killed, or ends before that."""
     child = os.fork()
     if child == 0:
@@ -159,8 +159,9 @@ def killed(library, path, delay):
         except BaseException as e:
             print(e, file=sys.stderr)
             os._exit(1)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
+    if delay is not None:
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
@@ -169,7 +170,7 @@ def killed(library, path, delay):
 def killed_often(library, folder, wanted, count):
     path, dead, ended, at = folder / "killed", 0, 0, []
     started = time.time()
-    saving_run(library, path)
+    killed(library, path)
     whole = time.time() - started
     path.unlink()
     while dead < count:
