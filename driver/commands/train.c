@@ -188,7 +188,11 @@ static int check_rows(const Training *t)
     const nnrt_cursor *c = nnrt_cursor_of(t->run.session);
     int64_t n = t->source.chosen ? t->source.nchosen : t->source.rows;
     if (t->entry->batch) n = n / t->entry->batch * t->entry->batch;
-    if (!t->resumed || !c->rows || c->rows == n) return 0;
+    if (!t->resumed || !c->rows) return 0;
+    bool same = t->accumulate == c->accumulate && t->shuffle == (c->shuffle != 0);
+    if (!same || (t->batch != c->batch && t->batch <= c->rows))
+        fprintf(stderr, "note: the run goes on in other batches than it began with\n");
+    if (c->rows == n) return 0;
     return failure("the run has epochs of %" PRId64 " samples, and these data give %" PRId64
                    ": --data, --test and --split must be as they were", c->rows, n);
 }
