@@ -338,7 +338,7 @@ static bool is_init(const Decl *d)
 
 static bool init_decl(Flat *f, const Decl *d, const FrontendOptions *options)
 {
-    const char *name;
+    const char *name = f->program->name;
     entry_of(f->arena, &d->path, &name);
     f->program->name = options->name ? options->name : name;
     f->program->init = graph_read(f, d, GRAPH_INIT, f->program->name, NULL);
