@@ -34,7 +34,12 @@ static bool read_quoted(Reader *r, Field *out)
                    r->file->name);
         return false;
     }
-    return true;
+    r->at += (uint32_t)strspn(text + r->at, " \t");
+    if (!text[r->at] || strchr(",\r\n", text[r->at])) return true;
+    Diag *d = diag_error(r->cx->diags, "E0213", (Span){r->file, r->at, r->at + 1},
+                         "a quoted field of `%s` goes on after its quote", r->file->name);
+    diag_help(d, "a quote within a quoted field is written twice");
+    return false;
 }
 
 /* The fields of the next line; false at the end of the file or after a message. */
@@ -55,7 +60,6 @@ static bool read_row(Reader *r)
         while (f.lo < f.hi && (text[f.lo] == ' ' || text[f.lo] == '\t')) f.lo++;
         while (f.hi > f.lo && (text[f.hi - 1] == ' ' || text[f.hi - 1] == '\t')) f.hi--;
         vec_push(r->cx->arena, &r->row, f);
-        r->at += (uint32_t)strcspn(text + r->at, ",\r\n"); /* nothing but space may follow a quote */
         if (text[r->at] != ',') return true;
         r->at++;
     }
@@ -98,9 +102,9 @@ typedef struct Wanted {
     const int *places;
 } Wanted;
 
-static int find_column(const Reader *r, const char *name)
+static int find_column(const Reader *r, const char *name, int from)
 {
-    for (int i = 0; i < r->row.n; i++)
+    for (int i = from; i < r->row.n; i++)
         if (field_is(r, r->row.at[i], name)) return i;
     return -1;
 }
@@ -117,6 +121,17 @@ static bool names_hold(const Reader *r, Field f, const char *const *names, int n
     return false;
 }
 
+/* What a first line that names nothing may be instead. */
+static const char *other_header(const Reader *r)
+{
+    char *end;
+    if (r->row.n == 1 && memchr(r->file->text + r->row.at[0].lo, ';', r->row.at[0].hi - r->row.at[0].lo))
+        return "a comma parts the columns of a table, not `;`";
+    for (int i = 0; i < r->row.n; i++)
+        if (strtod(r->file->text + r->row.at[i].lo, &end), end != r->file->text + r->row.at[i].hi) return NULL;
+    return "the first line of a table names its columns; here it holds numbers";
+}
+
 /* `wanted`: the view's columns, which are no candidates for another's name. */
 static bool missing_column(Reader *r, const nnrt_view *view, const char *name, const char *const *wanted, int n)
 {
@@ -129,8 +144,26 @@ static bool missing_column(Reader *r, const nnrt_view *view, const char *name, c
     int others = 0;
     for (int i = 0; i < r->row.n; i++)
         if (!names_hold(r, r->row.at[i], wanted, n)) have[others++] = field_text(r, r->row.at[i]);
-    const char *near = str_nearest(name, have, others);
+    const char *other = other_header(r), *near = other ? NULL : str_nearest(name, have, others);
+    if (other) diag_help(d, "%s", other);
     if (near) diag_help(d, "is it the column `%s`? name it `%s` in the first line", near, name);
+    return false;
+}
+
+static bool column_twice(Reader *r, int first, int second)
+{
+    Diag *d = diag_error(r->cx->diags, "E0213", field_span(r, r->row.at[second]), "two columns of `%s` are called `%s`",
+                         r->file->name, field_text(r, r->row.at[second]));
+    diag_label(d, field_span(r, r->row.at[first]), "the first one");
+    return false;
+}
+
+static bool column_beyond(Reader *r, int place, const nnrt_view *view, int width)
+{
+    Diag *d = diag_error(r->cx->diags, "E0213", field_span(r, r->row.at[place]),
+                         "`%s` has more columns for the input `%s` than the %d it takes", r->file->name, view->name,
+                         width);
+    diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
     return false;
 }
 
@@ -148,12 +181,23 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
     csv_names(r->cx->arena, view, shape, &names, &out->width);
     int *places = NEW_ARRAY(r->cx->arena, int, out->width);
     for (int i = 0; i < out->width; i++) {
-        places[i] = find_column(r, names[i]);
+        places[i] = find_column(r, names[i], 0);
         if (places[i] < 0) return missing_column(r, view, names[i], names, out->width);
+        int again = find_column(r, names[i], places[i] + 1);
+        if (again >= 0) return column_twice(r, places[i], again);
     }
+    int beyond = find_column(r, str_format(r->cx->arena, "%s.%d", view->name, out->width), 0);
+    if (beyond >= 0) return column_beyond(r, beyond, view, out->width);
     out->view = view;
     out->places = places;
     return true;
+}
+
+static const char *class_names(Arena *arena, const nnrt_view *view)
+{
+    Text names = {.arena = arena};
+    for (int64_t i = 0; i < view->range; i++) text_add(&names, "%s%s", i ? ", " : "", view->labels[i]);
+    return names.at;
 }
 
 static bool bad_value(Reader *r, Field f, const nnrt_view *view, const char *why)
@@ -161,8 +205,9 @@ static bool bad_value(Reader *r, Field f, const nnrt_view *view, const char *why
     bool index = view->range != 0;
     Diag *d = diag_error(r->cx->diags, index ? "E0302" : "E0213", field_span(r, f), "`%.*s` is no value for `%s`",
                          (int)(f.hi - f.lo), r->file->text + f.lo, view->name);
-    diag_primary(d, "%s", why);
+    diag_primary(d, "%s", f.hi > f.lo ? why : "the field is empty");
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
+    if (view->labels && view->range <= 16) diag_note(d, "its classes are %s", class_names(r->cx->arena, view));
     const char *near = view->labels ? str_nearest(field_text(r, f), view->labels, (int)view->range) : NULL;
     if (near) diag_help(d, "did you mean `%s`?", near);
     return false;
@@ -223,18 +268,30 @@ static bool store_row(Reader *r, const Wanted *wanted, int n, Column *out)
     return true;
 }
 
-static void column_start(Reader *r, const Wanted *w, Column *out)
+static void column_start(Reader *r, const Wanted *w, size_t rows, Column *out)
 {
     *out = (Column){.view = w->view, .rank = (int)w->view->rank};
     for (uint32_t i = 1; i < w->view->rank; i++) out->shape[i] = w->view->axes[i].size;
     out->row_bytes = (size_t)w->width * nnrt_dtype_bytes(w->view->dtype);
-    out->at = arena_alloc(r->cx->arena, out->row_bytes * (size_t)r->file->nlines);
+    out->at = arena_alloc(r->cx->arena, out->row_bytes * rows);
+}
+
+/* Line feeds and carriage returns both end lines. */
+static size_t most_rows(const Source *file)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < file->size; i++) n += file->text[i] == '\n' || file->text[i] == '\r';
+    return n;
 }
 
 bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out)
 {
     Reader r = {cx, file, 0, {0}};
     if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r.at = 3; /* a byte order mark */
+    if (memchr(file->text, 0, file->size < 512 ? file->size : 512)) {
+        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX or npy file", file->name);
+        return false;
+    }
     if (!read_row(&r)) {
         if (!cx->diags->errors)
             diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns",
@@ -243,9 +300,10 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
     }
     Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
     int width = r.row.n;
+    size_t rows = most_rows(file);
     for (int i = 0; i < nviews; i++) {
         if (!locate(&r, views[i], &wanted[i])) return false;
-        column_start(&r, &wanted[i], &out[i]);
+        column_start(&r, &wanted[i], rows, &out[i]);
     }
     int before = cx->diags->errors;
     while (read_row(&r)) {

@@ -31,7 +31,12 @@ bool idx_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
         return false;
     }
     for (int i = 0; i < rank; i++) out->shape[i] = big_u32(p + 4 + 4 * i);
-    if (!array_sizes_fit(out, size - header, &needed) || needed != size - header) {
+    if (!array_sizes_fit(out, size - header, &needed) && needed == SIZE_MAX) {
+        diag_error(cx->diags, "E0213", NO_SPAN,
+                   "`%s` is damaged: no file holds as many elements as its header announces", path);
+        return false;
+    }
+    if (needed != size - header) {
         Diag *d = diag_error(cx->diags, "E0213", NO_SPAN,
                              "`%s` is %s: its header announces %zu bytes of elements, %zu follow", path,
                              needed > size - header ? "cut off" : "longer than it says", needed, size - header);
