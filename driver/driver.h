@@ -18,7 +18,7 @@ enum {
 };
 
 /* ---- options.c ---- */
-enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64 };
+enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128 };
 typedef enum OptionId {
 #define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
 #include "driver/options.def"
@@ -89,5 +89,6 @@ int command_explain(Args *a);
 int command_train(Args *a);
 int command_predict(Args *a);
 int command_eval(Args *a);
+int command_new(Args *a);
 int command_inspect(Args *a);
 #endif

@@ -8,6 +8,9 @@ static const Command commands[] = {
      "nnc digits.nn -o digits.o --emit=obj,header -D H=32\n"
      "nnc digits.nn --emit=graph -"},
     {"check", CHECK, command_check, "MODEL.nn", "find every mistake, write nothing", "nnc check digits.nn"},
+    {"new", NEW_MODEL, command_new, "DATA.csv", "a model to start from, by the columns of a table",
+     "nnc new iris.csv --target species >iris.nn\n"
+     "nnc new houses.csv --target price -o houses.nn"},
     {"train", TRAIN, command_train, "MODEL.nn", "train on data; leaves metrics and weights in a run folder",
      "nnc train rings.nn --data rings.csv\n"
      "nnc train digits.nn --data image=train-images.gz --data y=train-labels.gz --epochs 30"},

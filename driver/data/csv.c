@@ -284,9 +284,28 @@ static size_t most_rows(const Source *file)
     return n;
 }
 
-bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out)
+static bool short_line(const Reader *r, int width)
+{
+    Span line = {r->file, r->row.at[0].lo, r->row.at[r->row.n - 1].hi};
+    diag_error(r->cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", r->file->name,
+               r->row.n, width);
+    return false;
+}
+
+static bool read_header(Reader *r)
+{
+    const Source *file = r->file;
+    if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r->at = 3; /* a byte order mark */
+    if (read_row(r)) return true;
+    if (!r->cx->diags->errors)
+        diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns", file->name);
+    return false;
+}
+
+bool csv_table(Cx *cx, const Source *file, CsvTable *out)
 {
     Reader r = {cx, file, 0, {0}};
+<<<<<<< ours
     if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r.at = 3; /* a byte order mark */
     if (memchr(file->text, 0, file->size < 512 ? file->size : 512)) {
         diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX or npy file", file->name);
@@ -297,7 +316,27 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
             diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns",
                        file->name);
         return false;
+=======
+    *out = (CsvTable){0};
+    int before = cx->diags->errors;
+    if (!read_header(&r)) return false;
+    out->ncolumns = r.row.n;
+    out->names = NEW_ARRAY(cx->arena, const char *, r.row.n);
+    for (int i = 0; i < r.row.n; i++) out->names[i] = field_text(&r, r.row.at[i]);
+    while (read_row(&r)) {
+        if (r.row.n != out->ncolumns) return short_line(&r, out->ncolumns);
+        for (int i = 0; i < r.row.n; i++) vec_push(cx->arena, &out->fields, field_text(&r, r.row.at[i]));
+        vec_push(cx->arena, &out->lines, source_line(file, r.row.at[0].lo));
+>>>>>>> theirs
     }
+    out->rows = out->lines.n;
+    return cx->diags->errors == before;
+}
+
+bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out)
+{
+    Reader r = {cx, file, 0, {0}};
+    if (!read_header(&r)) return false;
     Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
     int width = r.row.n;
     size_t rows = most_rows(file);
@@ -307,12 +346,7 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
     }
     int before = cx->diags->errors;
     while (read_row(&r)) {
-        if (r.row.n != width) {
-            Span line = {file, r.row.at[0].lo, r.row.at[r.row.n - 1].hi};
-            diag_error(cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", file->name,
-                       r.row.n, width);
-            return false;
-        }
+        if (r.row.n != width) return short_line(&r, width);
         if (!store_row(&r, wanted, nviews, out)) return false;
     }
     return cx->diags->errors == before;

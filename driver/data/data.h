@@ -76,6 +76,14 @@ bool npz_column(Cx *cx, const char *path, const Names *names, const nnrt_view *v
 /* ---- csv.c ---- */
 bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews,
                  Column *out); /* one for each view */
+/* A table as text, row after row. */
+typedef struct CsvTable {
+    int ncolumns, rows;
+    const char **names;
+    VEC(const char *) fields;
+    VEC(int) lines; /* of the file, by row */
+} CsvTable;
+bool csv_table(Cx *cx, const Source *file, CsvTable *out);
 void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n);
 void csv_field(Text *to, const char *text); /* quoted where it must be */
 #endif
