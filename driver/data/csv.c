@@ -296,6 +296,10 @@ static bool read_header(Reader *r)
 {
     const Source *file = r->file;
     if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r->at = 3; /* a byte order mark */
+    if (memchr(file->text, 0, file->size < 512 ? file->size : 512)) {
+        diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX, npy or npz file", file->name);
+        return false;
+    }
     if (read_row(r)) return true;
     if (!r->cx->diags->errors)
         diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns", file->name);
@@ -305,18 +309,6 @@ static bool read_header(Reader *r)
 bool csv_table(Cx *cx, const Source *file, CsvTable *out)
 {
     Reader r = {cx, file, 0, {0}};
-<<<<<<< ours
-    if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r.at = 3; /* a byte order mark */
-    if (memchr(file->text, 0, file->size < 512 ? file->size : 512)) {
-        diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX or npy file", file->name);
-        return false;
-    }
-    if (!read_row(&r)) {
-        if (!cx->diags->errors)
-            diag_error(cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns",
-                       file->name);
-        return false;
-=======
     *out = (CsvTable){0};
     int before = cx->diags->errors;
     if (!read_header(&r)) return false;
@@ -327,7 +319,6 @@ bool csv_table(Cx *cx, const Source *file, CsvTable *out)
         if (r.row.n != out->ncolumns) return short_line(&r, out->ncolumns);
         for (int i = 0; i < r.row.n; i++) vec_push(cx->arena, &out->fields, field_text(&r, r.row.at[i]));
         vec_push(cx->arena, &out->lines, source_line(file, r.row.at[0].lo));
->>>>>>> theirs
     }
     out->rows = out->lines.n;
     return cx->diags->errors == before;
