@@ -1,5 +1,8 @@
 /* Parts of tensors and places in tables: values worked out by hand, refusals, and what simplify makes of them. */
 #include "graph_bench.h"
+#include "frontend/frontend.h"
+#include "passes/passes.h"
+#include "plan_check.h"
 
 /* A vector or matrix 1, 2, 3, ... as an input. */
 static Value *counted(Bench *t, int rank, const int *shape)
@@ -183,12 +186,52 @@ static void what_changes_nothing_goes(void **state)
     cx_free(t.cx);
 }
 
+/* ---- plans ---- */
+
+static bool plan_holds(Graph *g, void *context)
+{
+    static const int64_t ns[] = {1, 2, 5, 17};
+    (void)context;
+    for (size_t i = 0; i < COUNT(ns); i++)
+        for (int workers = 1; workers <= 3; workers++)
+            check_plan(g, ns[i], workers);
+    return true;
+}
+
+/* Every number that a kernel reads through a part or a table must stand where it is read. */
+static void plans_hold(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "dim N\n"
+        "model t(x: i32<6>[N, 3], z: f32[N, 4]) -> f32[N, 5] {\n"
+        "  e = x |> embedding(4) |> flatten\n"
+        "  a, b = split(concat(e, z, over = last) |> dense(8) |> tanh, parts = 2)\n"
+        "  c = reverse(a * b, over = first) |> pad(over = last, before = 1, after = 2)\n"
+        "  concat(c, take(softmax(z), 1, over = last) |> [N] -> [N, 1], over = last) |> dense(5)\n"
+        "}\n"
+        "train t(x, z, y: f32[N, 5]) { loss mse(t(x, z), y)\n optimizer momentum(lr = 0.1) }\n";
+    for (int fuse = 0; fuse < 2; fuse++) {
+        static const char *const without[] = {"fuse", "simplify"};
+        Cx *cx = cx_new();
+        FrontendOptions options = {.name = "t"};
+        Program *p = frontend_parse(cx, "t.nn", text, &options);
+        if (!p)
+            diags_print(cx->diags, stderr, false);
+        assert_non_null(p);
+        assert_true(passes_run(p, &(PassOptions){.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true}));
+        program_each_graph(p, plan_holds, NULL);
+        cx_free(cx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_cut_and_joined),   cmocka_unit_test(tables_are_read_and_added_to),
         cmocka_unit_test(sources_are_added_in_order), cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(sizes_and_ranges_are_known), cmocka_unit_test(what_changes_nothing_goes),
+        cmocka_unit_test(plans_hold),
     };
     return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
 }
