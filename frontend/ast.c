@@ -130,3 +130,18 @@ void decl_each(const Decl *d, void (*visit)(Expr *, void *), void *context)
     expr_each(d->low, visit, context);
     expr_each(d->high, visit, context);
 }
+
+typedef struct Mention { const char *name; bool found; } Mention;
+
+static void find_mention(Expr *e, void *context)
+{
+    Mention *m = context;
+    if (e->kind == EX_REF && !e->ref.prime && str_equal(e->ref.path.parts.at[0], m->name)) m->found = true;
+}
+
+bool expr_mentions(Expr *e, const char *name)
+{
+    Mention m = {name, false};
+    expr_each(e, find_mention, &m);
+    return m.found;
+}

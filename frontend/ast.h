@@ -190,6 +190,7 @@ Path path_join(Arena *a, Path p, const char *part, Span span);
 const char *text_unquote(Arena *a, const char *quoted, size_t n);
 /* Calls visit for an expression and everything in it, outside in; blocks are left to the visitor. */
 void expr_each(Expr *e, void (*visit)(Expr *, void *), void *context);
+bool expr_mentions(Expr *e, const char *name); /* reads or applies it, unprimed */
 /* The same for every expression of a definition. */
 void decl_each(const Decl *d, void (*visit)(Expr *, void *), void *context);
 #endif

@@ -61,8 +61,9 @@ static Val item_value(Binding *b, const Item *it)
     Frame *f = b->frame;
     Type want;
     const Type *wanted = NULL;
-    if (it->targets.n == 1 && it->targets.at[0].type) {
-        if (!type_of_expr(f, it->targets.at[0].type, &want)) return poison;
+    const TypeExpr *type = it->targets.n == 1 ? it->targets.at[0].type : NULL;
+    if (type && !type_is_tree(type) && !instance_type(f, type)) {
+        if (!type_of_expr(f, type, &want)) return poison;
         wanted = &want;
     }
     Val v = elaborate(f, it->value, wanted);
@@ -133,14 +134,15 @@ Val binding_force(Binding *b)
     Elab *e = b->frame->e;
     if (b->state == BINDING_READY) return b->val;
     if (b->state == BINDING_ACTIVE) return cycle(b);
-    if (b->state == BINDING_WAITING && b->item && b->item->kind == ITEM_BIND) {
+    if (b->state == BINDING_WAITING && !b->settle && b->item && b->item->kind == ITEM_BIND) {
         b->state = BINDING_QUEUED;
         settle_needs(b);
         if (b->state == BINDING_READY) return b->val;
     }
     b->state = BINDING_ACTIVE;
     vec_push(e->arena, &e->active, b);
-    if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE))
+    if (b->settle) b->settle(b);
+    else if (b->item && (b->item->kind == ITEM_PARAM || b->item->kind == ITEM_STATE))
         b->val = param_value(b->frame, b->item);
     else if (b->item && b->item->kind == ITEM_BIND) force_item(b);
     else if (b->is_layer) {

@@ -155,6 +155,7 @@ static const Builtin builtins[] = {
     {"rank", 1, 1, builtin_rank, OP_COUNT, NULL},
     {"size", 1, 1, builtin_size, OP_COUNT, NULL},
     {"grad", 2, 2, builtin_grad, OP_GRAD, NULL},
+    {"total", 1, 1, builtin_total, OP_COUNT, NULL},
 };
 
 const Builtin *builtins_all(int *out_n)
@@ -172,7 +173,7 @@ const Builtin *builtin_named(const char *name)
 
 const char *missing_builtin(const char *name)
 {
-    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "final", "total"};
+    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "final"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (str_equal(names[i], name)) return names[i];
     return NULL;

@@ -53,6 +53,30 @@ static Function *chain_of(Frame *f, Expr *e)
     return good ? fn : NULL;
 }
 
+/* judge' and `average` are layers with other parameters than their own. */
+static Function *function_of_ref(Frame *f, Expr *e)
+{
+    const Ref *ref = &e->ref;
+    const TypeExpr *type = binding_type(f, ref->path.text);
+    const char *instance = instance_type(f, type);
+    if (!instance && !ref->prime) return function_named(f, &ref->path, e);
+    Ref of = *ref;
+    if (instance) of.path = path_new(f->e->arena, type->name, ref->span);
+    const char *path = path_resolve(f, &of);
+    if (!path) {
+        Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", ref->path.text);
+        diag_primary(d, "only states and parameters do");
+        return NULL;
+    }
+    const Function *base = function_named(f, &of.path, e);
+    Val v = instance ? value_of_ref(f, ref, NULL) : next_named(f, path, ref->span);
+    if (!base || v.kind != VAL_TREE) return NULL;
+    Function *fn = NEW(f->e->arena, Function);
+    *fn = *base;
+    fn->parameters = v.tree;
+    return fn;
+}
+
 static Function *function_with_options(Frame *f, Expr *e)
 {
     if (e->a->kind != EX_REF) {
@@ -64,7 +88,7 @@ static Function *function_with_options(Frame *f, Expr *e)
         missing(f, e->span, str_format(f->e->arena, "`%s`", e->a->text));
         return NULL;
     }
-    const Function *base = function_named(f, &e->a->ref.path, e->a);
+    const Function *base = function_of_ref(f, e->a);
     if (!base) return NULL;
     Function *fn = NEW(f->e->arena, Function);
     *fn = *base;
@@ -79,12 +103,7 @@ Function *function_of_expr(Frame *f, Expr *e)
 {
     bool truth;
     switch (e->kind) {
-    case EX_REF:
-        if (e->ref.prime) {
-            missing(f, e->span, "applying the next parameters");
-            return NULL;
-        }
-        return function_named(f, &e->ref.path, e);
+    case EX_REF: return function_of_ref(f, e);
     case EX_CALL: return function_with_options(f, e);
     case EX_PIPE: return chain_of(f, e);
     case EX_IF:
@@ -189,8 +208,10 @@ static Val apply_framed(Frame *f, Frame *in, const Function *fn, Val *inputs, in
     if (n ? !signature_solve(in, inputs, at) : !result_solve(in, want, at)) return poison;
     if (!wheres_check(in, inputs, at, texts)) return poison;
     bool tensors = false;
+    bool trees = false;
     for (int i = 0; i < n; i++) tensors |= inputs[i].kind == VAL_TENSOR;
-    bool region = d->kind == DECL_FN && tensors && !in->numeric && !in->pointwise && decl_reduces(f->e, d);
+    for (int i = 0; i < n; i++) trees |= inputs[i].kind == VAL_TREE || type_is_tree(d->inputs.at[i].type);
+    bool region = d->kind == DECL_FN && tensors && !trees && !in->numeric && !in->pointwise && decl_reduces(f->e, d);
     Val v = region ? region_value(f, in, d, inputs, n, at) : body_value(in, d, n ? NULL : want);
     if (d->kind != DECL_FN && v.kind != VAL_POISON) states_advance(in);
     return v;
@@ -251,7 +272,26 @@ static Val apply_chain(Frame *f, const Function *fn, Val *in, int n, Span at, co
     return v;
 }
 
-static bool takes_trees(const Function *fn) { return fn->builtin && str_equal(fn->name, "grad"); }
+static bool takes_trees(const Function *fn)
+{
+    if (fn->kind == FN_BUILTIN) return str_equal(fn->name, "grad") || str_equal(fn->name, "total");
+    if (fn->kind == FN_CHAIN) return takes_trees(fn->chain.at[0]);
+    for (int i = 0; fn->decl && i < fn->decl->inputs.n; i++)
+        if (type_is_tree(fn->decl->inputs.at[i].type)) return true;
+    return false;
+}
+
+static Val apply_with(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts)
+{
+    Overlay over = {fn->parameters, f->overlay};
+    Overlay *kept = arena_copy(f->e->arena, &over, sizeof over);
+    Function own = *fn;
+    Frame *g = NEW(f->e->arena, Frame);
+    *g = *f;
+    g->overlay = kept;
+    own.parameters = NULL;
+    return apply(g, arena_copy(f->e->arena, &own, sizeof own), in, n, at, texts, NULL);
+}
 
 Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts, const Type *want)
 {
@@ -261,6 +301,7 @@ Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *con
         trees |= in[i].kind == VAL_TREE;
     }
     if (trees && !takes_trees(fn)) return tree_map(f, fn, OP_COUNT, in, n, at);
+    if (fn->parameters) return apply_with(f, fn, in, n, at, texts);
     switch (fn->kind) {
     case FN_DEFINED: return apply_defined(f, fn, in, n, at, texts, want);
     case FN_DTYPE: return apply_dtype(f, fn, in, n, at);
@@ -307,11 +348,11 @@ Val call_expr(Frame *f, Expr *e, const Type *want)
     Elab *el = f->e;
     if (e->a->kind == EX_REF && str_equal(e->a->text, "size") && e->args.n == 1 && e->args.at[0].value->kind == EX_PACK)
         return size_of_pack(f, e);
-    if (e->a->kind != EX_REF || e->block || e->a->ref.prime) {
-        function_of_expr(f, e->a->ref.prime ? e->a : e);
+    if (e->a->kind != EX_REF || e->block) {
+        function_of_expr(f, e);
         return poison;
     }
-    const Function *base = function_named(f, &e->a->ref.path, e->a);
+    const Function *base = function_of_ref(f, e->a);
     if (!base) return poison;
     Function *fn = NEW(el->arena, Function);
     *fn = *base;

@@ -52,6 +52,7 @@ typedef struct Selectors { Selector *at; int n, cap; const Frame *frame; } Selec
 typedef struct Leaf { int tensor; Value *value; } Leaf;
 typedef VEC(Leaf) Leaves;
 typedef struct Tree { const char *path; Leaves leaves; } Tree;
+typedef struct Overlay { const Tree *tree; const struct Overlay *outer; } Overlay; /* in the place of parameters */
 struct Val {
     ValKind kind;
     Number num;
@@ -83,6 +84,7 @@ struct Function {
     const Decl *decl;
     const char *path;        /* of a layer: its instance */
     const char *slot;        /* of a layer within an optimizer */
+    const Tree *parameters;  /* applied with these; NULL: with its own */
     const Builtin *builtin;
     const char *dtype;
     OptionVals options;
@@ -104,6 +106,7 @@ typedef struct Binding {
     Span written;           /* of an option: where this application gives it */
     const Origin *origin;   /* of an option: where its number was written */
     bool is_layer;          /* a `layer name =` */
+    void (*settle)(struct Binding *); /* of an equation: what it does for its effect alone */
     Frame *frame;
 } Binding;
 typedef struct DimBinding {
@@ -134,6 +137,7 @@ struct Frame {
     bool owner;             /* params and state may stand here */
     const char *slot;       /* of an optimizer's layer: before the names of its states, "inner." */
     const char *leaf;       /* and the parameter that they belong to; NULL elsewhere */
+    const Overlay *overlay; /* what stands for parameters, the innermost first */
 };
 
 /* ---- the elaborator ---- */
@@ -174,6 +178,11 @@ struct Elab {
     Map *ordinals;      /* path -> draws so far */
     const char *draw_path; /* while a first value is made: its tensor's path */
     VEC(NextValue) next;
+    VEC(Binding *) equations;   /* of the train block */
+    Binding *optimizer;         /* and its optimizer */
+    Frame *train_frame;
+    Value *loss;                /* NULL where there is none, or none that has a gradient */
+    Map *leaf_owners;           /* state of an optimizer -> the instance that has it */
     VEC(Binding *) active;
     VEC(const Decl *) applying;
     int depth;
@@ -212,6 +221,8 @@ DimBinding *frame_dim(const Frame *f, const char *name);
 /* The value that a name stands for; false where there is none (no message). */
 bool value_named(Frame *f, const char *name, bool primed, Span at, Val *out);
 Val value_of_ref(Frame *f, const Ref *ref, const Type *want);
+/* The type written for a state or a binding of that name, or NULL. */
+const TypeExpr *binding_type(const Frame *f, const char *name);
 bool callable_known(const Frame *f, const char *name);
 /* What a name means in function position; NULL after a message. */
 Function *function_named(Frame *f, const Path *path, const Expr *at);
@@ -285,6 +296,7 @@ Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at);
 bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t *out);
 Val axes_of_expr(Frame *f, Expr *e);
 Val builtin_reduce(Call *c);
+Val builtin_total(Call *c);
 const Dim *pattern_size(Frame *f, const char *name, Span at); /* NULL where the name is no size */
 /* place[i]: the axis of v that axis i of the result is, or -1 where it is repeated. */
 Value *move_repeat(Frame *f, Value *v, const Type *to, const int *place, Span at);
@@ -299,16 +311,31 @@ Val builtin_concat(Call *c);
 Val builtin_split(Call *c);
 Val builtin_take(Call *c); /* and scatter_add */
 
-/* ---- instance.c: parameters, states, trees ---- */
+/* ---- instance.c: parameters, states ---- */
 void number_layers(Elab *e, const Decl *d);
-Frame *frame_for_leaf(Frame *f, const char *leaf);
-void next_value(Frame *f, int tensor, Value *v, Span at, bool averaged);
 Val param_value(Frame *f, const Item *it);
 Value *tensor_node(Frame *f, int tensor, Span at);
-void states_advance(Frame *f);       /* every prime equation of an applied body */
-Val tree_named(Frame *f, const char *path);
+
+/* ---- tree.c: trees of parameters ---- */
 const char *path_resolve(Frame *f, const Ref *ref); /* the full path that a reference names, or NULL */
+bool path_chosen(const char *path, const char *by); /* at or below it; `*` is any number of parts */
+Value *parameter(Frame *f, int tensor, Span at);    /* or what stands for it here */
+Val tree_named(Frame *f, const char *path, Span at);
+Val tree_settled(Frame *f, const char *path, Span at); /* not empty; poison after a message */
+Value *tree_leaf(const Tree *t, int tensor);        /* NULL where it has none for it */
+Val tree_of(Frame *f, Val v);
+Val tree_check(Frame *f, const char *path, Val v, Span at); /* for the parameters of a layer, all of them */
+bool type_is_tree(const TypeExpr *t);
+const char *instance_type(Frame *f, const TypeExpr *t); /* the path of the layer that it names, or NULL */
+Frame *frame_for_leaf(Frame *f, const char *leaf);
 Val tree_map(Frame *f, const Function *fn, OpCode op, Val *in, int n, Span at);
+
+/* ---- next.c: values after the step ---- */
+void next_value(Frame *f, int tensor, Value *v, Span at, bool averaged);
+void states_advance(Frame *f);                 /* every prime equation of an applied body */
+void next_begin(Frame *f, const BlockExpr *body); /* of a train block */
+void next_settle(Elab *e);                     /* every equation and the optimizer */
+Val next_named(Frame *f, const char *path, Span at); /* the tree of the next parameters */
 
 /* ---- body.c: the items of a body ---- */
 bool body_bind(Frame *f, const BlockExpr *b, bool train);
@@ -323,8 +350,7 @@ void trains_build(Elab *e);
 bool *gradient_targets(Elab *e, Value *loss, Node **blocked); /* by program tensor; NULL where there is none */
 void check_objective(Frame *f, const Expr *e, Val loss);
 Val gradient_of(Frame *f, Val of, Val with, Span at);
-void optimizer_apply(Frame *f, const Function *optimizer, Value *loss, Span at);
-void equation_apply(Frame *f, const Item *it);
+Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at);
 
 /* ---- unused.c: marks items that nothing reads, and warns ---- */
 void unused_mark(Elab *e);

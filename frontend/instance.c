@@ -1,4 +1,4 @@
-/* instance.c: what layers own. Names of instances, parameters and states, trees of parameters. */
+/* instance.c: what layers own. Names of instances, parameters and states. */
 #include "frontend/elab.h"
 #include <string.h>
 
@@ -137,38 +137,61 @@ static bool constant_sizes(Frame *f, const Item *it, Type t)
     return true;
 }
 
-/* The first value, in the graph that makes them all. */
-static void first_value(Frame *f, const Item *it, int tensor)
+/* ---- first values, in the graph that makes them all ---- */
+
+typedef struct Around { Graph *graph; Block *block; Value **tensors; int ntensors; const char *draws; } Around;
+
+static Around init_enter(Elab *e, const char *path)
 {
-    Elab *e = f->e;
-    Graph *graph = e->graph;
-    Block *block = e->block;
-    Value **tensors = e->tensors;
-    int ntensors = e->ntensors;
-    const char *draws = e->draw_path;
-    Type type = e->program->tensors.at[tensor].type;
+    Around was = {e->graph, e->block, e->tensors, e->ntensors, e->draw_path};
     e->graph = e->program->init;
     e->block = e->graph->body;
     e->tensors = NULL;
     e->ntensors = 0;
-    e->draw_path = e->program->tensors.at[tensor].path;
-    Val v = elaborate(f, it->value, &type);
-    if (v.kind != VAL_POISON) v = result_check(f, it->type, v, it->value->span);
-    if (v.kind == VAL_TENSOR) {
-        Result r = {.kind = RESULT_NEXT, .name = e->program->tensors.at[tensor].path, .index = tensor};
-        graph_add_result(e->graph, r, v.tensor);
-    }
-    e->graph = graph;
-    e->block = block;
-    e->tensors = tensors;
-    e->ntensors = ntensors;
-    e->draw_path = draws;
+    e->draw_path = path;
+    return was;
 }
 
-static Tensor tensor_of_item(Frame *f, const Item *it, Type type)
+static void init_leave(Elab *e, Around was)
+{
+    e->graph = was.graph;
+    e->block = was.block;
+    e->tensors = was.tensors;
+    e->ntensors = was.ntensors;
+    e->draw_path = was.draws;
+}
+
+static void add_first_value(Elab *e, int tensor, Value *v)
+{
+    Result r = {.kind = RESULT_NEXT, .name = e->program->tensors.at[tensor].path, .index = tensor};
+    graph_add_result(e->program->init, r, v);
+}
+
+static void first_value(Frame *f, const Item *it, int tensor)
 {
     Elab *e = f->e;
-    const char *name = it->path.text;
+    Type type = e->program->tensors.at[tensor].type;
+    Around was = init_enter(e, e->program->tensors.at[tensor].path);
+    Val v = elaborate(f, it->value, &type);
+    if (v.kind != VAL_POISON) v = result_check(f, it->type, v, it->value->span);
+    if (v.kind == VAL_TENSOR) add_first_value(e, tensor, v.tensor);
+    init_leave(e, was);
+}
+
+/* Two layers at work on one parameter have states of their own: the second one's bear its name. */
+static const char *leaf_slot(Frame *f, const char *name)
+{
+    Elab *e = f->e;
+    const char *key = str_format(e->arena, "%d %s%s %s", e->train, f->slot, name, f->leaf);
+    const char *owner = map_get(e->leaf_owners, key), *local = strrchr(f->path, '.');
+    if (!owner) map_set(e->leaf_owners, key, (void *)(owner = f->path));
+    if (str_equal(owner, f->path)) return f->slot;
+    return str_format(e->arena, "%s%s.", f->slot, local ? local + 1 : f->path);
+}
+
+static Tensor tensor_of_item(Frame *f, const Item *it, const char *name, Type type)
+{
+    Elab *e = f->e;
     Tensor t = {.type = type, .train = -1, .site = site_at(f, it->span)};
     bool of_train = f->decl && f->decl->kind == DECL_TRAIN;
     t.role = it->kind == ITEM_PARAM ? ROLE_PARAM : f->leaf || of_train ? ROLE_OPT : ROLE_STATE;
@@ -178,8 +201,9 @@ static Tensor tensor_of_item(Frame *f, const Item *it, Type type)
     const char *train = e->train >= 0 ? e->program->trains.at[e->train].name : "";
     const char *block = e->train > 0 ? str_format(e->arena, "%s/", train) : ""; /* the first one's go without */
     if (f->leaf) {
-        t.path = str_format(e->arena, "%s.%s%s.%s", train, f->slot, name, f->leaf);
-        t.key = str_format(e->arena, "opt/%s%s%s/%s", block, f->slot, name, f->leaf);
+        const char *slot = leaf_slot(f, name);
+        t.path = str_format(e->arena, "%s.%s%s.%s", train, slot, name, f->leaf);
+        t.key = str_format(e->arena, "opt/%s%s%s/%s", block, slot, name, f->leaf);
     } else {
         t.key = str_format(e->arena, "state/%s%s", block, name);
     }
@@ -190,7 +214,7 @@ static Val shared_tensor(Frame *f, const Item *it, int tensor, Type type)
 {
     Elab *e = f->e;
     const Tensor *was = &e->program->tensors.at[tensor];
-    if (type_same(was->type, type)) return val_tensor(tensor_node(f, tensor, it->span));
+    if (type_same(was->type, type)) return val_tensor(parameter(f, tensor, it->span));
     Diag *d = fault(f, f->applied ? f->applied->span : it->span, "E0218", "`%s` would be both %s and %s", was->path,
                     type_text(e->arena, was->type), type_text(e->arena, type));
     diag_primary(d, "an instance has one set of parameters for all its applications");
@@ -203,153 +227,77 @@ static Val shared_tensor(Frame *f, const Item *it, int tensor, Type type)
     return poison;
 }
 
+/* The tensor of that path; *made tells whether it is new, and without a first value so far. */
+static int tensor_place(Elab *e, Tensor t, bool *made)
+{
+    int *place = map_get(e->places, t.path);
+    *made = !place || !*place;
+    if (!place) map_set(e->places, t.path, place = NEW(e->arena, int));
+    if (*made) *place = program_add_tensor(e->program, t) + 1;
+    return *place - 1;
+}
+
+/* ---- a second set of parameters: state average: net = net ---- */
+
+static bool state_tree_may_stand(Frame *f, const Item *it)
+{
+    bool train = f->decl && f->decl->kind == DECL_TRAIN;
+    if (train && it->kind == ITEM_STATE) return true;
+    Diag *d = fault(f, it->span, "E0411", "a second set of parameters is a `state` of a train block");
+    diag_primary(d, train ? "write `state` instead of `param`" : "it cannot stand here");
+    return false;
+}
+
+static void first_tree(Frame *f, const Item *it, const Tree *of, const int *tensors)
+{
+    Elab *e = f->e;
+    Around was = init_enter(e, it->path.text);
+    Val v = tree_check(f, of->path, elaborate(f, it->value, NULL), it->value->span);
+    for (int i = 0; v.kind == VAL_TREE && i < of->leaves.n; i++) {
+        Value *first = tree_leaf(v.tree, of->leaves.at[i].tensor);
+        if (first) add_first_value(e, tensors[i], first);
+    }
+    init_leave(e, was);
+}
+
+static Val state_tree(Frame *f, const Item *it, const char *path)
+{
+    Elab *e = f->e;
+    if (!state_tree_may_stand(f, it)) return poison;
+    Val of = tree_settled(f, path, it->type->span);
+    if (of.kind != VAL_TREE) return poison;
+    int n = of.tree->leaves.n;
+    int *tensors = NEW_ARRAY(e->arena, int, n);
+    Tree *out = NEW(e->arena, Tree);
+    out->path = path;
+    bool news = false, made;
+    for (int i = 0; i < n; i++) {
+        Leaf leaf = of.tree->leaves.at[i];
+        const char *rest = e->program->tensors.at[leaf.tensor].path + strlen(path);
+        const char *name = str_format(e->arena, "%s%s", it->path.text, rest);
+        tensors[i] = tensor_place(e, tensor_of_item(f, it, name, leaf.value->type), &made);
+        news |= made;
+        vec_push(e->arena, &out->leaves, ((Leaf){leaf.tensor, tensor_node(f, tensors[i], it->span)}));
+    }
+    if (news) first_tree(f, it, of.tree, tensors);
+    return (Val){.kind = VAL_TREE, .tree = out};
+}
+
 Val param_value(Frame *f, const Item *it)
 {
     Elab *e = f->e;
     Type type;
+    const char *instance = instance_type(f, it->type);
+    if (instance) return state_tree(f, it, instance);
     if (!type_of_expr(f, it->type, &type) || !constant_sizes(f, it, type)) return poison;
     if (e->graph == e->program->init) {
         Diag *d = fault(f, it->span, "E0412", "a first value cannot depend on `%s`", it->path.text);
         diag_primary(d, "first values are made of numbers and generators");
         return poison;
     }
-    Tensor t = tensor_of_item(f, it, type);
-    int *place = map_get(e->places, t.path);
-    if (place && *place) return shared_tensor(f, it, *place - 1, type);
-    int tensor = program_add_tensor(e->program, t);
-    if (!place) map_set(e->places, t.path, place = NEW(e->arena, int));
-    *place = tensor + 1;
+    bool made;
+    int tensor = tensor_place(e, tensor_of_item(f, it, it->path.text, type), &made);
+    if (!made) return shared_tensor(f, it, tensor, type);
     first_value(f, it, tensor);
-    return val_tensor(tensor_node(f, tensor, it->span));
-}
-
-/* ---- next values ---- */
-
-void next_value(Frame *f, int tensor, Value *v, Span at, bool averaged)
-{
-    Elab *e = f->e;
-    for (int i = 0; i < e->next.n; i++) {
-        NextValue *n = &e->next.at[i];
-        if (n->tensor != tensor) continue;
-        if (averaged && n->count) {
-            n->value = build(f, at, OP_ADD, (Value *[]){n->value, v}, 2, NULL, NULL);
-            n->count++;
-            return;
-        }
-        Diag *d = fault(f, at, "E0406", "`%s` has two equations", e->program->tensors.at[tensor].path);
-        diag_primary(d, "the second one");
-        diag_label(d, n->span, "the first one");
-        return;
-    }
-    vec_push(e->arena, &e->next, ((NextValue){tensor, v, at, averaged}));
-}
-
-static void state_advance(Frame *f, const Item *it, const Ref *ref)
-{
-    Elab *e = f->e;
-    Binding *state = map_get(f->values, ref->path.text);
-    Binding *next = map_get(f->values, str_format(e->arena, "%s'", ref->path.text));
-    if (!state || !next || !state->item || state->item->kind != ITEM_STATE) return;
-    Val was = binding_force(state), v = binding_force(next);
-    if (was.kind != VAL_TENSOR || v.kind == VAL_POISON) return;
-    v = result_check(f, state->item->type, v, it->value->span);
-    if (v.kind != VAL_TENSOR) return;
-    if (e->block != e->graph->body) {
-        missing(f, it->span, "a state inside a function that reduces");
-        return;
-    }
-    next_value(f, was.tensor->def->attr.index, v.tensor, it->span, true);
-}
-
-void states_advance(Frame *f)
-{
-    const BlockExpr *b = f->decl->body;
-    if (!f->training || !b) return;
-    for (int i = 0; i < b->items.n; i++) {
-        const Item *it = b->items.at[i];
-        for (int k = 0; it->kind == ITEM_BIND && k < it->targets.n; k++)
-            if (it->targets.at[k].ref.prime) state_advance(f, it, &it->targets.at[k].ref);
-    }
-}
-
-/* ---- trees ---- */
-
-const char *path_resolve(Frame *f, const Ref *ref)
-{
-    Elab *e = f->e;
-    const Path *p = &ref->path;
-    const char *head = p->parts.at[0];
-    const char *rest = p->text + strlen(head);
-    const Decl *d = f->builtin ? NULL : map_get(e->own.callables, head);
-    if (map_has(f->functions, head) && f->path[0]) return str_format(e->arena, "%s.%s%s", f->path, head, rest);
-    bool whole = map_has(e->root->functions, head) || (d && d->kind == DECL_MODEL);
-    return whole && !f->builtin ? p->text : NULL;
-}
-
-static bool lies_below(const char *path, const char *tree)
-{
-    size_t n = strlen(tree);
-    return !strncmp(path, tree, n) && (path[n] == '.' || !path[n]);
-}
-
-Val tree_named(Frame *f, const char *path)
-{
-    Elab *e = f->e;
-    const int *place = map_get(e->places, path);
-    if (place && *place) return val_tensor(tensor_node(f, *place - 1, NO_SPAN));
-    Tree *t = NEW(e->arena, Tree);
-    t->path = path;
-    for (int i = 0; i < e->program->tensors.n; i++)
-        if (e->program->tensors.at[i].role == ROLE_PARAM && lies_below(e->program->tensors.at[i].path, path))
-            vec_push(e->arena, &t->leaves, ((Leaf){i, tensor_node(f, i, NO_SPAN)}));
-    return (Val){.kind = VAL_TREE, .tree = t};
-}
-
-Frame *frame_for_leaf(Frame *f, const char *leaf)
-{
-    Frame *g = NEW(f->e->arena, Frame);
-    *g = *f;
-    g->leaf = leaf;
-    g->slot = "";
-    return g;
-}
-
-static Value *leaf_of(Val v, int tensor)
-{
-    for (int i = 0; i < v.tree->leaves.n; i++)
-        if (v.tree->leaves.at[i].tensor == tensor) return v.tree->leaves.at[i].value;
-    return NULL;
-}
-
-Val tree_map(Frame *f, const Function *fn, OpCode op, Val *in, int n, Span at)
-{
-    Elab *e = f->e;
-    const Val *first = in;
-    while (first->kind != VAL_TREE) first++;
-    Tree *out = NEW(e->arena, Tree);
-    out->path = first->tree->path;
-    for (int i = 0; i < first->tree->leaves.n; i++) {
-        int tensor = first->tree->leaves.at[i].tensor;
-        Val args[MAX_INPUTS];
-        bool all = n <= MAX_INPUTS;
-        for (int k = 0; k < n && all; k++) {
-            args[k] = in[k];
-            if (in[k].kind != VAL_TREE) continue;
-            Value *v = leaf_of(in[k], tensor);
-            all = v != NULL;
-            if (all) args[k] = val_tensor(v);
-        }
-        if (!all) continue;
-        Frame *g = frame_for_leaf(f, e->program->tensors.at[tensor].path);
-        Val v = fn ? apply(g, fn, args, n, at, NULL, NULL) : apply_operator(g, op, args, n, at);
-        if (v.kind == VAL_POISON) return poison;
-        if (v.kind != VAL_TENSOR) {
-            Diag *d = fault(f, at, "E0412", "a function of a tree gives a tensor for each leaf, but this is %s",
-                            val_text(e, v));
-            diag_primary(d, "no tensor");
-            return poison;
-        }
-        vec_push(e->arena, &out->leaves, ((Leaf){tensor, v.tensor}));
-    }
-    return (Val){.kind = VAL_TREE, .tree = out};
+    return val_tensor(parameter(f, tensor, it->span));
 }

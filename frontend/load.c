@@ -176,6 +176,8 @@ static Program *build_program(Elab *e)
     e->applied = map_new(e->arena);
     e->unknown = map_new(e->arena);
     e->places = map_new(e->arena);
+    e->leaf_owners = map_new(e->arena);
+    e->train_frame = NULL;
     e->train = -1;
     e->again = 0;
     read_std(e);

@@ -33,6 +33,10 @@ bool entry_inputs(Frame *f, const Decl *d, const TypeExpr *const *types)
     for (int i = 0; i < d->inputs.n; i++) {
         Type t;
         const Input *input = &d->inputs.at[i];
+        if (f->e->checking && type_is_tree(types[i])) {
+            frame_bind(f, input->ref.path.text, input->span, poison);
+            continue;
+        }
         bool known = types[i] && type_of_expr(f, types[i], &t);
         if (known) entry_input(f, input, i, &t);
         else frame_bind(f, input->ref.path.text, input->span, poison);

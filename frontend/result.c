@@ -65,6 +65,9 @@ static Val result_tuple(Frame *f, const TypeExpr *t, Val v, Span at)
 Val result_check(Frame *f, const TypeExpr *t, Val v, Span at)
 {
     if (v.kind == VAL_POISON) return v;
+    const char *instance = instance_type(f, t);
+    if (instance) return tree_check(f, instance, v, at);
+    if (type_is_tree(t) && v.kind == VAL_TREE) return v;
     if (!t->name) return result_tuple(f, t, v, at);
     if (f->numeric && v.kind == VAL_NUMBER) return v;
     if (str_equal(t->name, "real") && !f->real && v.kind == VAL_TENSOR && dtype_is_float(v.tensor->type.dtype))

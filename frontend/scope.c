@@ -103,6 +103,7 @@ Frame *frame_new(Elab *e, const Decl *decl, Frame *caller)
     f->training = caller->training;
     f->real_default = caller->real ? caller->real : caller->real_default;
     f->leaf = caller->leaf;
+    f->overlay = caller->overlay;
     f->slot = caller->slot;
     f->path = caller->path;
     f->builtin = decl && decl->span.source && decl->span.source->builtin;
@@ -308,6 +309,14 @@ static Binding *layer_named(const Frame *f, const char *name)
     return b;
 }
 
+const TypeExpr *binding_type(const Frame *f, const char *name)
+{
+    const Binding *b = map_get(f->values, name);
+    const Item *it = b ? b->item : NULL;
+    if (!it || (it->kind != ITEM_STATE && it->kind != ITEM_BIND)) return NULL;
+    return it->kind == ITEM_STATE ? it->type : it->targets.n == 1 ? it->targets.at[0].type : NULL;
+}
+
 bool callable_known(const Frame *f, const char *name)
 {
     const Binding *option = map_get(f->values, name);
@@ -409,16 +418,6 @@ Function *function_named(Frame *f, const Path *path, const Expr *at)
 
 /* ---- references ---- */
 
-static Val tree_of_ref(Frame *f, const Ref *ref, const char *path)
-{
-    Val v = tree_named(f, path);
-    if (v.kind != VAL_TREE || v.tree->leaves.n) return v;
-    if (f->e->file->broken || f->e->cx->diags->errors) return poison; /* what owns them may not stand */
-    Diag *d = fault(f, ref->span, "E0401", "`%s` has no parameters here", ref->path.text);
-    diag_primary(d, "a layer has them once it is applied");
-    return poison;
-}
-
 Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
 {
     Val v;
@@ -427,15 +426,14 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
         return v;
     }
-    if (ref->prime && path_resolve(f, ref)) return missing(f, ref->span, "reading the next parameters of a layer");
+    const char *path = path_resolve(f, ref);
+    if (ref->prime && path) return next_named(f, path, ref->span);
     if (ref->prime) {
         Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", name);
         diag_primary(d, "only states and parameters do");
         return poison;
     }
-    const char *path = path_resolve(f, ref);
-    if (path && strchr(path, '*')) return missing(f, ref->span, "choosing parameters by `*`");
-    if (path) return tree_of_ref(f, ref, path);
+    if (path) return tree_settled(f, path, ref->span);
     if (ref->path.parts.n == 1 && want && callable_known(f, name)) {
         Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
         Function *fn = function_named(f, &ref->path, &at);

@@ -375,7 +375,10 @@ static bool names_found(Frame *f, Span at)
     return true;
 }
 
-static bool is_scalar_type(const TypeExpr *t) { return t && t->name && !t->shaped && !t->range; }
+static bool is_scalar_type(const TypeExpr *t)
+{
+    return t && t->name && !t->shaped && !t->range && !type_is_tree(t);
+}
 
 static void find_form(Frame *f, const Val *in)
 {
@@ -417,7 +420,7 @@ static bool bind_inputs(Frame *f, Val *in, Span at)
     bool good = true;
     for (int i = 0; i < d->inputs.n; i++) {
         const Input *input = &d->inputs.at[i];
-        Val v = in[i];
+        Val v = type_is_tree(input->type) ? tree_of(f, in[i]) : in[i];
         if (v.kind == VAL_NUMBER && !f->numeric) {
             Type t;
             bool known = type_of_expr(f, input->type, &t);
@@ -432,10 +435,11 @@ static bool bind_inputs(Frame *f, Val *in, Span at)
 
 static bool check_kind(const Match *m, Val v)
 {
-    if (v.kind == VAL_TENSOR || v.kind == VAL_NUMBER) return true;
+    bool tree = type_is_tree(m->type);
+    if (v.kind == VAL_TENSOR || v.kind == (tree ? VAL_TREE : VAL_NUMBER)) return true;
     Diag *d = fault(m->f, m->at, "E0412", "`%s` takes %s as `%s`, but this is %s", callee(m->f),
                     source_text(m->f->e, m->type->span), m->name, val_text(m->f->e, v));
-    diag_primary(d, "not a tensor");
+    diag_primary(d, tree ? "no tree" : "not a tensor");
     diag_note(d, "%s", signature_text(m->f->e, m->f->decl));
     return false;
 }
@@ -450,6 +454,8 @@ static bool pointwise_dtypes(Frame *f, const Val *in, Span at)
     return true;
 }
 
+static bool has_axes(const Match *m) { return m->in[m->input].kind == VAL_TENSOR && !type_is_tree(m->type); }
+
 bool signature_solve(Frame *f, Val *in, Span at)
 {
     const Decl *d = f->decl;
@@ -462,14 +468,14 @@ bool signature_solve(Frame *f, Val *in, Span at)
         if (!ms[i].type) return false;
         if (!check_kind(&ms[i], in[i])) return false;
         if (in[i].kind == VAL_TENSOR) ms[i].have = in[i].tensor->type;
-        tensors |= in[i].kind == VAL_TENSOR;
+        tensors |= in[i].kind == VAL_TENSOR || in[i].kind == VAL_TREE;
     }
     if (f->numeric) return bind_inputs(f, in, at);
     if (f->pointwise) return pointwise_dtypes(f, in, at) && bind_inputs(f, in, at);
     for (int i = 0; i < d->inputs.n; i++)
-        if (in[i].kind == VAL_TENSOR && (!match_dtype(&ms[i]) || !match_axes(&ms[i]))) return false;
+        if (has_axes(&ms[i]) && (!match_dtype(&ms[i]) || !match_axes(&ms[i]))) return false;
     for (int i = 0; i < d->inputs.n; i++)
-        if (in[i].kind == VAL_TENSOR && !match_range(&ms[i])) return false;
+        if (has_axes(&ms[i]) && !match_range(&ms[i])) return false;
     if (!tensors && d->inputs.n) {
         Diag *m = fault(f, at, "E0412", "`%s` takes tensors, but only numbers arrive", callee(f));
         diag_primary(m, "nothing here has a shape");
@@ -484,7 +490,7 @@ bool formulas_check(Frame *f, const Val *in, Span at)
 {
     const Decl *d = f->decl;
     for (int i = 0; i < d->inputs.n && !f->pointwise && !f->numeric; i++) {
-        if (in[i].kind != VAL_TENSOR) continue;
+        if (in[i].kind != VAL_TENSOR || type_is_tree(d->inputs.at[i].type)) continue;
         Match m = {f, d->inputs.at[i].type, in[i].tensor->type, d->inputs.at[i].ref.path.text, i, in, at};
         if (!match_formulas(&m)) return false;
     }

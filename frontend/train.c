@@ -211,7 +211,7 @@ static void add_loss(Training *t)
         if (t->e->cx->diags->errors > errors) return;
     }
     if (v.kind != VAL_TENSOR) return;
-    t->loss = v.tensor;
+    t->loss = t->e->loss = v.tensor;
     if (!v.tensor->name) v.tensor->name = "loss";
     graph_add_result(t->graph, (Result){.kind = RESULT_LOSS, .name = "loss", .index = 1}, v.tensor);
 }
@@ -308,29 +308,15 @@ static void force_bindings(Training *t)
     }
 }
 
-static bool is_state_prime(const Training *t, const Item *it)
-{
-    const Binding *b = map_get(t->f->values, it->targets.at[0].ref.path.text);
-    return b && b->item && b->item->kind == ITEM_STATE;
-}
-
 static void add_steps(Training *t)
 {
     const Item *optimizer = setting(t->decl, "optimizer");
     states_advance(t->f);
-    for (int i = 0; i < t->decl->body->items.n; i++) {
-        const Item *it = t->decl->body->items.at[i];
-        if (it->kind == ITEM_BIND && it->targets.at[0].ref.prime && !is_state_prime(t, it)) equation_apply(t->f, it);
-    }
-    if (!optimizer) return;
-    const Function *fn = function_of_expr(t->f, optimizer->value);
-    if (!fn) return;
-    if (t->loss) {
-        optimizer_apply(t->f, fn, t->loss, optimizer->value->span);
-    } else if (!setting(t->decl, "loss") && t->e->cx->diags->errors == t->errors && !t->e->file->broken) {
-        Diag *d = fault(t->f, optimizer->span, "E0404", "an optimizer needs a `loss`");
-        diag_primary(d, "nothing says what is to be made small");
-    }
+    next_settle(t->e);
+    bool broken = t->e->cx->diags->errors > t->errors || t->e->file->broken;
+    if (!optimizer || setting(t->decl, "loss") || broken) return;
+    Diag *d = fault(t->f, optimizer->span, "E0404", "an optimizer needs a `loss`");
+    diag_primary(d, "nothing says what is to be made small");
 }
 
 static Value *mean_of(Training *t, const NextValue *n)
@@ -368,6 +354,9 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
     t.f->training = step;
     bind_inputs(&t);
     body_bind(t.f, d->body, true);
+    e->train_frame = t.f;
+    e->loss = NULL;
+    next_begin(t.f, d->body);
     if (step) read_settings(&t);
     add_loss(&t);
     add_reports(&t);
@@ -403,6 +392,7 @@ static void train_build(Elab *e, const Decl *d)
     Graph *eval = build_graph(e, d, index, false);
     p->trains.at[index].eval = eval;
     e->train = -1;
+    e->train_frame = NULL;
 }
 
 /* ---- settings of the run time ---- */

@@ -71,13 +71,14 @@ static const char *const dtype_names[] = {"f32", "f64", "i8", "u8", "i32", "i64"
 
 static bool unknown_dtype(Frame *f, const TypeExpr *t)
 {
-    if (str_equal(t->name, "f16") || str_equal(t->name, "bf16") || str_equal(t->name, "tree")) {
+    if (str_equal(t->name, "f16") || str_equal(t->name, "bf16")) {
         missing(f, t->span, str_format(f->e->arena, "the type `%s`", t->name));
         return false;
     }
-    Ref ref = {.span = t->span, .path = path_new(f->e->arena, t->name, t->span)};
-    if (path_resolve(f, &ref)) {
-        missing(f, t->span, "a value that has the parameters of a layer");
+    if (type_is_tree(t) || instance_type(f, t)) {
+        Diag *m = fault(f, t->span, "E0412", "a tensor's type is needed here, but `%s` is a tree of parameters",
+                        t->name);
+        diag_primary(m, "no dtype");
         return false;
     }
     Diag *d = fault(f, t->span, "E0401", "no type is called `%s`", t->name);

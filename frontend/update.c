@@ -1,4 +1,4 @@
-/* update.c: which parameters a loss moves, its gradients, and the values after the step. */
+/* update.c: which parameters a loss moves, and its gradients. */
 #include "frontend/elab.h"
 
 /* ---- what a loss depends on, and what breaks the way ---- */
@@ -16,7 +16,7 @@ static bool has_slope(const Node *n)
 {
     switch (n->op) {
     case OP_DETACH: case OP_ARGMAX: case OP_ONE_HOT: case OP_FLOOR: case OP_CEIL: case OP_ROUND: case OP_SIGN:
-    case OP_NOT: case OP_AND: case OP_OR: case OP_GRAD:
+    case OP_NOT: case OP_AND: case OP_OR:
         return false;
     default:
         return !(op_info(n->op)->flags & OPF_COMPARES) && dtype_is_float(n->out[0].type.dtype);
@@ -47,6 +47,10 @@ static void visit_inputs(Walk *w, Value *v)
     if (!has_slope(n)) {
         if (!w->blocked && n->op != OP_DETACH) w->blocked = n;
         if (!w->through) return;
+    }
+    if (n->op == OP_GRAD) { /* of a gradient */
+        visit(w, n->in[0]);
+        return;
     }
     if (n->region) { /* its body reads the inputs by itself */
         visit(w, n->region->last->in[v->index]);
@@ -130,7 +134,7 @@ void check_objective(Frame *f, const Expr *e, Val loss)
 
 /* ---- gradients ---- */
 
-static Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at)
+Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at)
 {
     Value **in = NEW_ARRAY(f->e->arena, Value *, leaves->n + 1);
     in[0] = loss;
@@ -139,6 +143,12 @@ static Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at)
     Type *types = NEW_ARRAY(f->e->arena, Type, n);
     for (int i = 0; i < leaves->n; i++) types[i] = leaves->at[i].value->type;
     return elab_node(f, at, OP_GRAD, in, n, NULL, types);
+}
+
+/* What stands for a parameter has its gradient too, and it is zero where nothing depends on it. */
+static bool leaf_reached(Leaf l, const bool *reached)
+{
+    return l.value->def->op != OP_TENSOR || (reached && reached[l.value->def->attr.index]);
 }
 
 Val gradient_of(Frame *f, Val of, Val with, Span at)
@@ -158,7 +168,7 @@ Val gradient_of(Frame *f, Val of, Val with, Span at)
     Leaves leaves = {0};
     if (tensor) vec_push(e->arena, &leaves, ((Leaf){with.tensor->def->attr.index, with.tensor}));
     for (int i = 0; !tensor && i < with.tree->leaves.n; i++)
-        if (reached && reached[with.tree->leaves.at[i].tensor]) vec_push(e->arena, &leaves, with.tree->leaves.at[i]);
+        if (leaf_reached(with.tree->leaves.at[i], reached)) vec_push(e->arena, &leaves, with.tree->leaves.at[i]);
     if (!leaves.n) {
         Diag *d = fault(f, at, "E0211", "nothing here has a gradient");
         diag_primary(d, "`%s` depends on none of these parameters", source_text(e, at));
@@ -170,86 +180,4 @@ Val gradient_of(Frame *f, Val of, Val with, Span at)
     t->path = with.tree->path;
     for (int i = 0; i < leaves.n; i++) vec_push(e->arena, &t->leaves, ((Leaf){leaves.at[i].tensor, &g->out[i]}));
     return (Val){.kind = VAL_TREE, .tree = t};
-}
-
-/* ---- values after the step ---- */
-
-static bool has_equation(Elab *e, int tensor)
-{
-    for (int i = 0; i < e->next.n; i++)
-        if (e->next.at[i].tensor == tensor) return true;
-    return false;
-}
-
-static bool next_fits(Frame *f, int tensor, Val v, Span at)
-{
-    Elab *e = f->e;
-    const Tensor *t = &e->program->tensors.at[tensor];
-    if (v.kind == VAL_TENSOR && type_same(v.tensor->type, t->type)) return true;
-    if (v.kind == VAL_POISON) return false;
-    Diag *d = fault(f, at, "E0209", "the next value of `%s` is %s, but the parameter is %s", t->path, val_text(e, v),
-                    type_text(e->arena, t->type));
-    diag_primary(d, "a step keeps the type");
-    return false;
-}
-
-static void step_param(Frame *f, const Function *optimizer, int tensor, Value *p, Value *g, Span at)
-{
-    Frame *leaf = frame_for_leaf(f, f->e->program->tensors.at[tensor].path);
-    Val in[] = {val_tensor(p), val_tensor(g)};
-    Val v = apply(leaf, optimizer, in, 2, at, NULL, NULL);
-    if (next_fits(f, tensor, v, at)) next_value(f, tensor, v.tensor, at, false);
-}
-
-void optimizer_apply(Frame *f, const Function *optimizer, Value *loss, Span at)
-{
-    Elab *e = f->e;
-    bool *reached = gradient_targets(e, loss, NULL);
-    Leaves leaves = {0};
-    int n = e->program->tensors.n;
-    for (int i = 0; reached && i < n; i++)
-        if (reached[i] && !has_equation(e, i)) vec_push(e->arena, &leaves, ((Leaf){i, tensor_node(f, i, at)}));
-    if (!leaves.n) return;
-    Node *g = gradient_node(f, loss, &leaves, at);
-    if (type_is_poison(g->out[0].type)) return;
-    for (int i = 0; i < leaves.n; i++) step_param(f, optimizer, leaves.at[i].tensor, leaves.at[i].value, &g->out[i],
-                                                  at);
-}
-
-/* tiny.first' = ...: every leaf of the left from that of the right. */
-void equation_apply(Frame *f, const Item *it)
-{
-    Elab *e = f->e;
-    const Ref *ref = &it->targets.at[0].ref;
-    const char *path = path_resolve(f, ref);
-    if (!path && e->file->broken) return;
-    if (it->targets.n > 1 || !path) {
-        Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", ref->path.text);
-        diag_primary(d, "an equation stands for a state, a parameter, a layer or a model");
-        return;
-    }
-    Val was = tree_named(f, path), v = elaborate(f, it->value, NULL);
-    if (was.kind == VAL_TREE && !was.tree->leaves.n) {
-        if (e->file->broken || e->cx->diags->errors) return;
-        Diag *d = fault(f, ref->span, "E0401", "`%s` has no parameters here", ref->path.text);
-        diag_primary(d, "a layer has them once it is applied");
-        return;
-    }
-    if (v.kind == VAL_POISON) return;
-    if (was.kind == VAL_TENSOR) {
-        int tensor = was.tensor->def->attr.index;
-        if (next_fits(f, tensor, v, it->value->span)) next_value(f, tensor, v.tensor, it->span, false);
-        return;
-    }
-    if (v.kind != VAL_TREE) {
-        Diag *d = fault(f, it->value->span, "E0412", "`%s` is a tree of parameters, but this is %s", ref->path.text,
-                        val_text(e, v));
-        diag_primary(d, "a tree is needed, such as `sgd(%s, grad(loss, %s))`", ref->path.text, ref->path.text);
-        return;
-    }
-    for (int i = 0; i < v.tree->leaves.n; i++) {
-        Leaf l = v.tree->leaves.at[i];
-        if (next_fits(f, l.tensor, val_tensor(l.value), it->value->span))
-            next_value(f, l.tensor, l.value, it->span, false);
-    }
 }
