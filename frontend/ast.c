@@ -71,6 +71,8 @@ const char *text_unquote(Arena *a, const char *quoted, size_t n)
     return out;
 }
 
+static void each_item(const Item *it, void (*visit)(Expr *, void *), void *context);
+
 static void each_axis(AxisList axes, void (*visit)(Expr *, void *), void *context)
 {
     for (int i = 0; i < axes.n; i++) expr_each(axes.at[i].size, visit, context);
@@ -90,6 +92,7 @@ void expr_each(Expr *e, void (*visit)(Expr *, void *), void *context)
     }
     for (int i = 0; i < e->from.n; i++) each_axis(e->from.at[i].axes, visit, context);
     each_axis(e->to.axes, visit, context);
+    for (int i = 0; e->block && i < e->block->items.n; i++) each_item(e->block->items.at[i], visit, context);
 }
 
 bool file_is_flat(const File *f)

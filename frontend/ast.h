@@ -188,7 +188,7 @@ Decl *decl_new(Arena *a, DeclKind kind, Span span);
 Path path_new(Arena *a, const char *name, Span span);
 Path path_join(Arena *a, Path p, const char *part, Span span);
 const char *text_unquote(Arena *a, const char *quoted, size_t n);
-/* Calls visit for an expression and everything in it, outside in; blocks are left to the visitor. */
+/* Calls visit for an expression and everything in it, outside in. */
 void expr_each(Expr *e, void (*visit)(Expr *, void *), void *context);
 bool expr_mentions(Expr *e, const char *name); /* reads or applies it, unprimed */
 /* The same for every expression of a definition. */

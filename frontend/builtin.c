@@ -173,7 +173,7 @@ const Builtin *builtin_named(const char *name)
 
 const char *missing_builtin(const char *name)
 {
-    static const char *const names[] = {"repeat", "scan", "convolve", "window_max", "window_sum", "final"};
+    static const char *const names[] = {"scan", "convolve", "window_max", "window_sum", "final"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (str_equal(names[i], name)) return names[i];
     return NULL;

@@ -84,6 +84,7 @@ static Function *function_with_options(Frame *f, Expr *e)
         diag_primary(d, "no name of a function");
         return NULL;
     }
+    if (e->block && str_equal(e->a->text, "repeat")) return repeat_function(f, e);
     if (e->block) {
         missing(f, e->span, str_format(f->e->arena, "`%s`", e->a->text));
         return NULL;
@@ -306,6 +307,7 @@ Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *con
     case FN_DEFINED: return apply_defined(f, fn, in, n, at, texts, want);
     case FN_DTYPE: return apply_dtype(f, fn, in, n, at);
     case FN_CHAIN: return apply_chain(f, fn, in, n, at, texts);
+    case FN_REPEAT: return repeat_apply(f, fn, in, n, at, texts);
     case FN_PATTERN: return pattern_apply(fn->frame, fn->pattern, in, n, at);
     case FN_BUILTIN: break;
     }
@@ -349,7 +351,9 @@ Val call_expr(Frame *f, Expr *e, const Type *want)
     if (e->a->kind == EX_REF && str_equal(e->a->text, "size") && e->args.n == 1 && e->args.at[0].value->kind == EX_PACK)
         return size_of_pack(f, e);
     if (e->a->kind != EX_REF || e->block) {
-        function_of_expr(f, e);
+        if (!function_of_expr(f, e)) return poison;
+        Diag *d = fault(f, e->span, "E0413", "`%s` is a function, and a value is needed here", e->a->text);
+        diag_primary(d, "it stands behind `|>` or in `layer name = ...`");
         return poison;
     }
     const Function *base = function_of_ref(f, e->a);

@@ -73,7 +73,7 @@ Val val_tensor(Value *v);
 const char *val_text(Elab *e, Val v); /* what messages call it: a type, a number */
 
 /* ---- functions: what stands in function position ---- */
-typedef enum FunctionKind { FN_DEFINED, FN_BUILTIN, FN_DTYPE, FN_CHAIN, FN_PATTERN } FunctionKind;
+typedef enum FunctionKind { FN_DEFINED, FN_BUILTIN, FN_DTYPE, FN_CHAIN, FN_REPEAT, FN_PATTERN } FunctionKind;
 typedef struct OptionVal { const char *name; Val val; Span span, name_span; const Origin *origin; } OptionVal;
 typedef VEC(OptionVal) OptionVals;
 typedef struct Builtin Builtin;
@@ -90,7 +90,7 @@ struct Function {
     OptionVals options;
     const Expr *pattern;
     Frame *frame;            /* where it was written */
-    VEC(const Function *) chain;
+    VEC(const Function *) chain; /* or the rounds of a repeat */
 };
 
 /* ---- frames ---- */
@@ -260,6 +260,10 @@ Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *con
 Val call_expr(Frame *f, Expr *e, const Type *want);
 Val pipe_expr(Frame *f, Expr *e, const Type *want);
 bool decl_reduces(Elab *e, const Decl *d);
+
+/* ---- repeat.c ---- */
+Function *repeat_function(Frame *f, Expr *e);
+Val repeat_apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts);
 
 /* ---- option.c ---- */
 /* Options by name; with no places for inputs one without a name is the first option, else such go to the inputs. */

@@ -43,17 +43,41 @@ static bool names_layer(const Numbering *n, const char *name)
     return d && d->kind == DECL_LAYER && !is_local_layer(n, name);
 }
 
+static const char *counted(Numbering *n, const char *name)
+{
+    int *count = map_get(n->counts, name);
+    if (!count) map_set(n->counts, name, count = NEW(n->e->arena, int));
+    return str_format(n->e->arena, "%s%s%d", n->prefix, name, ++*count);
+}
+
 static void count_layer(Numbering *n, Expr *e, bool function)
 {
     if (!names_layer(n, e->text) || (!function && is_local_value(n, e->text))) return;
-    int *count = map_get(n->counts, e->text);
-    if (!count) map_set(n->counts, e->text, count = NEW(n->e->arena, int));
-    e->instance = str_format(n->e->arena, "%s%s%d", n->prefix, e->text, ++*count);
+    e->instance = counted(n, e->text);
+}
+
+static void name_layers(Numbering *n, Expr *e, const char *name);
+static void count_layers(Numbering *n, Expr *e, bool function);
+
+static bool is_repeat(const Expr *e) { return e->kind == EX_CALL && e->block && e->a->kind == EX_REF; }
+
+/* The names within a round are counted anew; a single layer takes the round's own. */
+static void name_rounds(Numbering *n, Expr *e, const char *name)
+{
+    Numbering in = {n->e, n->decl, "", map_new(n->e->arena)};
+    e->instance = name;
+    for (int i = 0; i < e->block->items.n; i++) {
+        Item *it = e->block->items.at[i];
+        if (it->kind == ITEM_INSTANCE) name_layers(&in, it->value, it->path.text);
+        else if (it->kind == ITEM_RESULT) name_layers(&in, it->value, "");
+        else count_layers(&in, it->value, false);
+    }
 }
 
 static void count_layers(Numbering *n, Expr *e, bool function)
 {
     if (!e) return;
+    if (is_repeat(e)) name_rounds(n, e, counted(n, "repeat"));
     if (e->kind == EX_REF) count_layer(n, e, function);
     count_layers(n, e->a, e->kind == EX_CALL);
     count_layers(n, e->b, function && e->kind == EX_IF);
@@ -65,7 +89,12 @@ static void count_layers(Numbering *n, Expr *e, bool function)
 /* `layer f = dense(8)` gives the layer its name; the members of a chain are numbered below it. */
 static void name_layers(Numbering *n, Expr *e, const char *name)
 {
-    Numbering below = {n->e, n->decl, str_format(n->e->arena, "%s.", name), map_new(n->e->arena)};
+    Numbering below = {n->e, n->decl, *name ? str_format(n->e->arena, "%s.", name) : "", map_new(n->e->arena)};
+    if (!e) return;
+    if (is_repeat(e)) {
+        name_rounds(n, e, *name ? name : counted(&below, "repeat"));
+        return;
+    }
     if (e->kind == EX_IF) {
         count_layers(n, e->a, false);
         name_layers(n, e->b, name);

@@ -115,7 +115,8 @@ bool options_read(Frame *f, const Args *args, int inputs, Function *fn)
     for (int i = 0; i < args->n; i++) {
         const Arg *a = &args->at[i];
         if (a->to) {
-            missing(f, a->span, "counting with `in`");
+            Diag *d = fault(f, a->span, "E0404", "only `repeat` counts with `in`, and `%s` does not", fn->name);
+            diag_primary(d, "no option");
             good = false;
         } else if (a->name) {
             good &= option_read(f, fn, a, a->name, &names);

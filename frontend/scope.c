@@ -382,8 +382,9 @@ static Function *function_defined(Frame *f, const Decl *d, const Expr *at)
         return NULL;
     }
     const char *local = at->instance ? at->instance : d->path.text;
-    fn->path = f->path[0] ? str_format(e->arena, "%s.%s", f->path, local) : local;
-    if (f->leaf) fn->slot = str_format(e->arena, "%s%s.", f->slot, local);
+    if (!*local) fn->path = f->path; /* the only one in a round of `repeat` */
+    else fn->path = f->path[0] ? str_format(e->arena, "%s.%s", f->path, local) : local;
+    if (f->leaf) fn->slot = str_format(e->arena, "%s%s.", f->slot, *local ? local : "repeat");
     return fn;
 }
 

@@ -89,6 +89,22 @@ static void test_instances(void **state)
     cx_free(w.cx);
 }
 
+static void test_repeat(void **state)
+{
+    (void)state;
+    World w = load("dim N\nhyper depth = 2\nlayer shared = dense(4) |> relu\nlayer blocks = repeat(2) { dense(4) }\n"
+                   "layer deep[I](x: real[..., I]; n) -> real[..., I] = x |> repeat(n) { dense(I) |> tanh }\n"
+                   "model m(x: f32[N, 4]) -> f32[N, 4] {\n  x |> repeat(depth) { dense(4) } |> repeat(3) { shared }\n"
+                   "    |> blocks |> deep(1) |> repeat(i in 0..1) { layer one = dense(4*(i + 1)); one |> dense(4) }\n}\n");
+    static const char *const paths[] = {"m.repeat1.1.w", "m.repeat1.2.w", "shared.dense1.w", "blocks.1.w", "blocks.2.w",
+                                        "m.deep1.repeat1.1.dense1.w", "m.repeat3.0.one.w", "m.repeat3.0.dense1.w",
+                                        "m.repeat3.1.one.w", "m.repeat3.1.dense1.w"};
+    for (size_t i = 0; i < COUNT(paths); i++) tensor_type(w, paths[i]);
+    assert_int_equal(w.p->tensors.n, 2 * COUNT(paths));
+    assert_string_equal(type_text(w.cx->arena, *tensor_type(w, "m.repeat3.1.one.w")), "f32[4, 8]");
+    cx_free(w.cx);
+}
+
 static void test_exact_numbers(void **state)
 {
     (void)state;
@@ -297,6 +313,15 @@ static void test_mistakes(void **state)
         {MODEL(QUIET "x |> dense"), "E0404"},
         {MODEL(QUIET "N = 3; x |> dense(2)"), "E0406"},
         {MODEL(QUIET "x |> conv(3)"), "E0402"},
+        {MODEL(QUIET "x |> repeat(3) { dense(2) }"), "E0209"},
+        {MODEL(QUIET "x |> repeat(0.5) { relu } |> dense(2)"), "E0412"},
+        {MODEL(QUIET "x |> repeat(N) { relu } |> dense(2)"), "E0412"},
+        {MODEL(QUIET "x |> repeat(100000) { relu } |> dense(2)"), "E0104"},
+        {MODEL(QUIET "x |> repeat(i in 3..1) { relu } |> dense(2)"), "E0412"},
+        {MODEL(QUIET "x |> repeat(2) { a = 3 } |> dense(2)"), "E0106"},
+        {MODEL(QUIET "x |> repeat(2) { x } |> dense(2)"), "E0413"},
+        {MODEL(QUIET "repeat(2) { relu }"), "E0413"},
+        {MODEL(QUIET "x |> repeat { relu } |> dense(2)"), "E0101"},
         {MODEL(QUIET "scan(x, over = N)"), "E0409"},
         {MODEL(QUIET "if x > 0 then x else x"), "E0412"},
         {MODEL(QUIET "x |> dense(2, bias = 3)"), "E0412"},
@@ -398,7 +423,7 @@ int main(void)
         cmocka_unit_test(test_options),  cmocka_unit_test(test_hypers),     cmocka_unit_test(test_train),
         cmocka_unit_test(test_equations), cmocka_unit_test(test_detach),    cmocka_unit_test(test_double),
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_two_faults), cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_docs),
+        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_repeat),     cmocka_unit_test(test_docs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

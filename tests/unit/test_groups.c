@@ -263,6 +263,16 @@ static void test_several_blocks(void **state)
                  "train place(x, c: f32[N, 2]) {\n  loss mse(encode(x), c)\n  optimizer momentum(lr = 0.01)\n}\n");
 }
 
+static void test_rounds(void **state)
+{
+    (void)state;
+    assert_agree("dim N\nlayer same = dense(4) |> tanh\n"
+                 "model net(x: f32[N, 4]) -> f32[N, 2]\n"
+                 "  = x |> repeat(3) { dense(4) |> relu } |> repeat(2) { same } |> dense(2)\n"
+                 "train net(x, y: f32[N, 2]) {\n  loss mse(net(x), y) + 0.1*l2(net.repeat1.2.dense1.w)\n"
+                 "  optimizer momentum(lr = 0.1)\n}\n");
+}
+
 /* ---- mistakes ---- */
 
 static void test_mistakes(void **state)
@@ -294,7 +304,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_penalties), cmocka_unit_test(test_clipping), cmocka_unit_test(test_groups),
         cmocka_unit_test(test_slots), cmocka_unit_test(test_next), cmocka_unit_test(test_average),
-        cmocka_unit_test(test_inner_step), cmocka_unit_test(test_several_blocks), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_inner_step), cmocka_unit_test(test_several_blocks), cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
