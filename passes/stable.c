@@ -2,10 +2,12 @@
        log(softmax(z))      z - max - log(sum(exp(z - max)))
        log(sigmoid(z))      min(z, 0) - log1p(exp(min(z, -z)))
        log(1 - sigmoid(z))  -max(0, z) - log1p(exp(min(z, -z)))
+       log(select(c, 1, p)) select(c, 0, log(p)), and likewise for another number and for log(1 - ...)
    The operands of min and max are ordered so that at z = 0, where both halves meet, every slope is that of z > 0: the
    gradient of the whole is right there too. The logarithm finds the probability through picks, patterns and calls; a
    call's body is copied to the logarithm, so that loss and activation become one function with one gradient. */
 #include "passes/pass.h"
+#include <math.h>
 
 typedef enum Form { FORM_NONE, FORM_SIGMOID, FORM_COMPLEMENT, FORM_SOFTMAX } Form;
 
@@ -47,6 +49,7 @@ static Form find_form(const Value *p, bool complement)
     case OP_PICK:
     case OP_MOVE: return find_form(n->in[0], complement);
     case OP_CALL: return find_form(returned(p), complement);
+    case OP_SELECT: return value_is_const(n->in[1], NULL) ? find_form(n->in[2], complement) : FORM_NONE;
     default: return FORM_NONE;
     }
 }
@@ -90,6 +93,17 @@ static Value *log_softmax(Build *b, const Node *div)
     return build_2(b, OP_SUB, a, build_spread(b, build_1(b, OP_LOG, total), a->type, axes));
 }
 
+static Value *write_log(Build *b, Value *p, bool complement, Arena *scratch);
+
+/* log of a choice between a number and p is the choice of their logarithms. */
+static Value *log_choice(Build *b, const Node *choice, bool complement, Arena *scratch)
+{
+    double c = 0;
+    value_is_const(choice->in[1], &c);
+    Value *number = build_const(b, choice->out->type.dtype, log(complement ? 1 - c : c));
+    return build_3(b, OP_SELECT, choice->in[0], number, write_log(b, choice->in[2], complement, scratch));
+}
+
 /* log p, or log(1 - p), for a p that has a form. */
 static Value *write_log(Build *b, Value *p, bool complement, Arena *scratch)
 {
@@ -100,6 +114,7 @@ static Value *write_log(Build *b, Value *p, bool complement, Arena *scratch)
     case OP_SUB: return write_log(b, n->in[1], true, scratch);
     case OP_PICK: return build_2(b, OP_PICK, write_log(b, n->in[0], complement, scratch), n->in[1]);
     case OP_MOVE: return build_move(b, write_log(b, n->in[0], complement, scratch), n->attr.move);
+    case OP_SELECT: return log_choice(b, n, complement, scratch);
     default: return write_log(b, call_copy(p, b, scratch), complement, scratch);
     }
 }

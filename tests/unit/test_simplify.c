@@ -416,6 +416,33 @@ static void test_logs_of_sigmoid(void **state)
     }
 }
 
+/* log(select(c, 1, p)) and log(1 - select(c, 0, p)): what is chosen instead of p has its own logarithm. */
+static Value *chosen_logs(Build *b, Value *p)
+{
+    Value *c = build_2(b, OP_GT, p, num(b, 0.5)), *yes = build_3(b, OP_SELECT, c, num(b, 1), p);
+    return build_2(b, OP_ADD, logarithm(b, yes), logarithm(b, one_minus(b, build_3(b, OP_SELECT, c, num(b, 0), p))));
+}
+
+static void test_logs_of_choices(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        Bench t;
+        long direct = pass_fired("stable.log_sigmoid"), complement = pass_fired("stable.log_complement");
+        begin(&t);
+        output(&t, chosen_logs(&t.b, sigmoid(&t.b, logits(&t, large ? 1000 : 3))));
+        simplify(&t, large ? INFINITY : 1e-12);
+        fired("stable.log_sigmoid", direct, 1);
+        fired("stable.log_complement", complement, 1);
+        assert_int_equal(count_op(t.g->body, OP_LOG), 0);
+        Array got[1];
+        run(&t, t.g, 0, got);
+        for (int64_t i = 0; i < got[0].size; i++)
+            assert_true(isfinite(got[0].at[i].value));
+        end(&t);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -424,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_patterns_join),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_dead_values_go), cmocka_unit_test(test_log_of_softmax),
         cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_picking_first), cmocka_unit_test(test_logs_of_sigmoid),
+        cmocka_unit_test(test_logs_of_choices),
     };
     return cmocka_run_group_tests_name("simplify", tests, NULL, NULL);
 }

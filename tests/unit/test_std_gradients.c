@@ -123,7 +123,8 @@ static void check_model(const char *middle, const char *target, const char *loss
     snprintf(text, sizeof text,
              "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(5) |> %s |> dense(3)%s }\n"
              "train t(x, y: %s) { loss %s\n optimizer sgd(lr = 0.1) }\n",
-             middle, strstr(loss, "bce(") ? " |> sigmoid" : strstr(loss, "entropy(") ? " |> softmax" : "", target, loss);
+             middle, strstr(loss, "bce(") ? " |> sigmoid" : strstr(loss, "cross_entropy(") || strstr(loss, "_soft(") ?
+             " |> softmax" : "", target, loss);
     check(text, true);
     check(text, false);
 }
@@ -131,7 +132,10 @@ static void check_model(const char *middle, const char *target, const char *loss
 static void test_activations(void **state)
 {
     (void)state;
-    static const char *const names[] = {"relu", "leaky_relu", "leaky_relu(0.2)", "sigmoid", "tanh", "softmax", "log_softmax"};
+    static const char *const names[] = {
+        "relu", "leaky_relu", "leaky_relu(0.2)", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "hard_sigmoid",
+        "hard_sigmoid_relus", "elu", "elu(0.3)", "gelu", "swish", "prelu", "prelu(-0.5)",
+    };
     for (size_t i = 0; i < COUNT(names); i++)
         check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
 }
@@ -146,21 +150,20 @@ static void test_losses(void **state)
     check_model("tanh", "i32<3>[N]", "cross_entropy(t(x), y)");
     check_model("tanh", "i32<3>[N]", "cross_entropy_logits(t(x), y)");
     check_model("tanh", "f32[N, 3]", "mean(sum((t(x) - y)^2, over = last))");
+    check_model("tanh", "f32[N, 3]", "huber(t(x), y)");
+    check_model("tanh", "f32[N, 3]", "huber(t(x), y, d = 0.2)");
+    check_model("tanh", "f32[N, 3]", "hinge(t(x), y)");
+    check_model("tanh", "f32[N, 3]", "cross_entropy_soft(t(x), y)");
+    check_model("tanh", "f32[N, 3]", "kl_normal(t(x), y)");
+    check_model("tanh", "f32[N, 3]", "kl_normal(y, t(x))");
+    check_model("tanh", "f32[N, 3]", "mean(cosine_similarity(t(x), y))");
+    check_model("tanh", "f32[N, 3]", "mean(cosine_similarity(y, t(x))^2)");
 }
 
 static void test_layers(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "dim N\n"
-        "layer norm[M, C](a: real[M, ch = C]; momentum = 0.9) -> real[M, ch = C] {\n"
-        "  param scale: real[ch = C] = ones\n state mean: real[ch = C] = zeros\n state var: real[ch = C] = ones\n"
-        "  m = mean(a, over = M)\n v = mean((a - m)^2, over = M)\n"
-        "  mean' = momentum*mean + (1 - momentum)*m\n var' = momentum*var + (1 - momentum)*v\n"
-        "  centre, spread = if training then (m, v) else (mean, var)\n"
-        "  (a - centre) / sqrt(spread + 1e-5) * scale\n}\n"
-        "model t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(6) |> norm |> tanh |> dense(3) }\n"
-        "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer sgd }\n",
         "dim N\nmodel t(x: f32[N, 2, 3]) -> f32[N, 3] { x |> flatten |> dense(3) }\n"
         "train t(x, y: f32[N, 3]) { loss mse(t(x), y)\n optimizer momentum(lr = 0.1) }\n",
         "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 3] { x |> dense(6, bias = false) |> dense(3, init = he_normal) }\n"
@@ -174,10 +177,15 @@ static void test_layers(void **state)
         "dim N\nmodel t(x: f32[N, 4]) -> f32[N, 4] {\n layer shared = dense(4) |> tanh\n shared(x) - shared(x*x)\n}\n"
         "train t(x, y: f32[N, 4]) { loss mse(t(x), y)\n optimizer sgd }\n",
     };
+    static const char *const names[] = {
+        "batch_norm", "batch_norm(0.5) |> tanh", "layer_norm", "layer_norm |> tanh", "dropout", "dropout(0.2) |> tanh",
+    };
     for (size_t i = 0; i < COUNT(texts); i++) {
         check(texts[i], true);
         check(texts[i], false);
     }
+    for (size_t i = 0; i < COUNT(names); i++)
+        check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
 }
 
 int main(void)
