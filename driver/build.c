@@ -90,6 +90,8 @@ Program *build_planned(Args *a, int *out_status)
     if (!check_pass_names(a)) return NULL;
     Program *p = build_graphs(a, out_status);
     if (!p) return NULL;
+    *out_status = EXIT_MODEL;
+    if (a->dump && !dump_prepare(a, p)) return NULL;
     PassOptions o = {.disabled = a->values[OPT_DISABLE_PASS].at,
                      .ndisabled = a->values[OPT_DISABLE_PASS].n,
                      .dump_after = args_text(a, OPT_DUMP_AFTER),

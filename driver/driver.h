@@ -18,17 +18,19 @@ enum {
 };
 
 /* ---- options.c ---- */
-enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128 };
+enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128, VERIFY = 256 };
 typedef enum OptionId {
 #define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
 #include "driver/options.def"
     OPT_COUNT
 } OptionId;
+typedef struct Dump Dump;
 typedef struct Args {
     Cx *cx;
     int command;                         /* one of the bits above */
     VEC(const char *) operands;
     VEC(const char *) values[OPT_COUNT]; /* in order; a switch has "" */
+    Dump *dump;                          /* whose values the models give instead of their results, or NULL */
 } Args;
 typedef struct Command {
     const char *name;
@@ -90,5 +92,8 @@ int command_train(Args *a);
 int command_predict(Args *a);
 int command_eval(Args *a);
 int command_new(Args *a);
+int command_verify(Args *a);
+bool dump_prepare(Args *a, Program *p);         /* commands/dump.c; false after a message */
+int dump_command(Args *a, bool evaluation); /* --dump */
 int command_inspect(Args *a);
 #endif

@@ -16,10 +16,13 @@ static const Command commands[] = {
      "nnc train digits.nn --data image=train-images.gz --data y=train-labels.gz --epochs 30"},
     {"predict", PREDICT, command_predict, "MODEL.nn", "outputs of a trained model for a file of data",
      "nnc predict rings.nn -w rings.run/best.safetensors --data rings.csv\n"
-     "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz -o out.npy"},
+     "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz -o out.npy\n"
+     "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz --dump values"},
     {"eval", EVAL, command_eval, "MODEL.nn", "loss and metrics of a trained model over all samples",
      "nnc eval rings.nn -w rings.run/best.safetensors --data rings.csv\n"
      "nnc eval digits.nn -w digits.safetensors --data image=test-images.gz --data y=test-labels.gz --json"},
+    {"verify", VERIFY, command_verify, "MODEL.nn REF.npz", "compare values with another program's; tell the first that differs",
+     "nnc verify digits.nn ref.npz -w digits.safetensors"},
     {"inspect", INSPECT, command_inspect, "MODEL.nn", "layers with shapes, parameters, cost and bytes",
      "nnc inspect digits.nn\nnnc inspect digits.nn --json"},
     {"explain", EXPLAIN, command_explain, "[CODE]", "what a message's code means, with a wrong and a right example",

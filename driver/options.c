@@ -154,8 +154,12 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     bool wants = command->operands[0] != '[';
     if (wants && a->operands.n == 0)
         return usage_error("`nnc %s` needs a file: nnc %s %s", command->name, command->name, command->operands);
-    if (a->operands.n > 1)
-        return usage_error("`nnc %s` takes one file, not also `%s`", command->name, a->operands.at[1]);
+    bool two = strchr(command->operands, ' ') != NULL;
+    if (two && a->operands.n == 1)
+        return usage_error("`nnc %s` needs two files: nnc %s %s", command->name, command->name, command->operands);
+    if (a->operands.n > 1 + two)
+        return usage_error("`nnc %s` takes %s, not also `%s`", command->name, two ? "two files" : "one file",
+                           a->operands.at[1 + two]);
     return 0;
 }
 

@@ -83,6 +83,7 @@ static int print_totals(const Evaluation *e)
 int command_eval(Args *a)
 {
     Evaluation e = {.args = a};
+    if (args_has(a, OPT_DUMP)) return dump_command(a, true);
     int status = build_running(a, &e.run);
     if (status) return status;
     status = find_entry(&e);

@@ -131,6 +131,15 @@ static int numbered(const Draft *d)
     return is_name(stem) && !str_equal(stem, d->answer) ? n : 0;
 }
 
+/* A column of this name alone: `p.0` beside `p` would be read as a part of it. */
+static bool is_free(const Draft *d, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; i < d->table.ncolumns; i++)
+        if (!strncmp(d->table.names[i], name, n) && d->table.names[i][n] == '.') return false;
+    return is_name(name);
+}
+
 /* ---- the target ---- */
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -148,9 +157,10 @@ static int find_classes(Draft *d)
     if (d->classes.n == d->table.rows)
         return failure("`%s` is another word in every line: there is nothing to learn", name);
     qsort(d->classes.at, (size_t)d->classes.n, sizeof *d->classes.at, by_text);
-    if (is_name(name)) return 0;
-    return failure("`%s` cannot name an input of a model: call the column `%s` in the first line", name,
-                   as_name(d->arena, name));
+    if (is_free(d, name)) return 0;
+    const char *other = as_name(d->arena, name);
+    return failure("`%s` cannot name an input of a model: call the column `%s%s` in the first line", name, other,
+                   is_free(d, other) ? "" : "_");
 }
 
 /* Numbers may still be meant as classes. */
@@ -188,7 +198,8 @@ static int find_target(Draft *d)
         return find_classes(d);
     }
     d->number = measured(d, d->target);
-    d->answer = is_name(name) ? name : as_name(d->arena, name);
+    d->answer = is_free(d, name) ? name : as_name(d->arena, name);
+    if (!is_free(d, d->answer)) d->answer = str_format(d->arena, "%s_", d->answer);
     if (d->number.spread > 0) return note_few_numbers(d), 0;
     return failure("`%s` has the same value in every line: there is nothing to learn", name);
 }

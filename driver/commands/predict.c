@@ -206,6 +206,7 @@ static int write_outputs(const Prediction *p)
 int command_predict(Args *a)
 {
     Prediction p = {.args = a};
+    if (args_has(a, OPT_DUMP)) return dump_command(a, false);
     int status = build_running(a, &p.run);
     if (status) return status;
     status = find_model(&p);

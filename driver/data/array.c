@@ -92,6 +92,26 @@ static int64_t integer_of(Scalar s, const unsigned char e[8])
     }
 }
 
+Scalar scalar_of(uint32_t dtype)
+{
+    for (size_t i = 1; i < COUNT(scalars); i++)
+        if (scalars[i].dtype == dtype) return (Scalar)i;
+    return SCALAR_NONE;
+}
+
+double array_number(const RawArray *a, int64_t i)
+{
+    unsigned char e[8] = {0};
+    float single;
+    double v;
+    load_element(a, i, e);
+    memcpy(&single, e, sizeof single);
+    memcpy(&v, e, sizeof v);
+    if (a->scalar == SCALAR_F32) return single;
+    if (a->scalar == SCALAR_F64) return v;
+    return a->scalar == SCALAR_BOOL ? e[0] != 0 : (double)integer_of(a->scalar, e);
+}
+
 static bool store_index(Cx *cx, const RawArray *a, const nnrt_view *view, int64_t i, int64_t per_row, void *to)
 {
     unsigned char e[8];

@@ -49,6 +49,8 @@ typedef struct RawArray {
     const unsigned char *at;
 } RawArray;
 size_t scalar_bytes(Scalar s);
+Scalar scalar_of(uint32_t dtype);
+double array_number(const RawArray *a, int64_t i); /* its element i, as a number */
 bool array_sizes_fit(const RawArray *a, size_t available, size_t *out_needed); /* false on overflow */
 bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out);
 const char *view_type_text(Arena *arena, const nnrt_view *view); /* i32<10>[N] */
