@@ -18,7 +18,7 @@ enum {
 };
 
 /* ---- options.c ---- */
-enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128, VERIFY = 256 };
+enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128, VERIFY = 256, GRADCHECK = 512 };
 typedef enum OptionId {
 #define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
 #include "driver/options.def"
@@ -93,6 +93,7 @@ int command_predict(Args *a);
 int command_eval(Args *a);
 int command_new(Args *a);
 int command_verify(Args *a);
+int command_gradcheck(Args *a);
 bool dump_prepare(Args *a, Program *p);         /* commands/dump.c; false after a message */
 int dump_command(Args *a, bool evaluation); /* --dump */
 int command_inspect(Args *a);

@@ -23,6 +23,8 @@ static const Command commands[] = {
      "nnc eval digits.nn -w digits.safetensors --data image=test-images.gz --data y=test-labels.gz --json"},
     {"verify", VERIFY, command_verify, "MODEL.nn REF.npz", "compare values with another program's; tell the first that differs",
      "nnc verify digits.nn ref.npz -w digits.safetensors"},
+    {"gradcheck", GRADCHECK, command_gradcheck, "MODEL.nn", "gradients against tangents and differences, in f64",
+     "nnc gradcheck rings.nn\nnnc gradcheck digits.nn --seed 3"},
     {"inspect", INSPECT, command_inspect, "MODEL.nn", "layers with shapes, parameters, cost and bytes",
      "nnc inspect digits.nn\nnnc inspect digits.nn --json"},
     {"explain", EXPLAIN, command_explain, "[CODE]", "what a message's code means, with a wrong and a right example",

@@ -199,7 +199,7 @@ void help_print(FILE *to, const Command *only)
         fprintf(to, "  %.*s\n", (int)strcspn(line, "\n"), line);
     }
     fprintf(to, "\nCommands\n");
-    for (int i = 0; i < n; i++) fprintf(to, "  %-8s %s\n", list[i].name, list[i].what);
+    for (int i = 0; i < n; i++) fprintf(to, "  %-9s %s\n", list[i].name, list[i].what);
     fprintf(
         to,
         "\n`nnc help COMMAND` tells its options.\n"
