@@ -160,6 +160,10 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     if (a->operands.n > 1 + two)
         return usage_error("`nnc %s` takes %s, not also `%s`", command->name, two ? "two files" : "one file",
                            a->operands.at[1 + two]);
+    int64_t level = 0;
+    if (!args_count(a, OPT_LEVEL, 0, &level)) return EXIT_USAGE;
+    if (level > 3)
+        return usage_error("--%s wants 0, 1, 2 or 3, not `%s`", options[OPT_LEVEL].text, args_text(a, OPT_LEVEL));
     return 0;
 }
 

@@ -96,14 +96,19 @@ bool infer_result_type(Infer *i, int index, Type t)
     return true;
 }
 
-/* Its name, else what stands in the text for it, where that is short. */
+/* Its name, else what stands in the text for it, or how that begins. */
 const char *value_text(const Value *v)
 {
+    enum { SHOWN = 32 };
     const Site *user = site_of_user(v->def->site);
     Span s = user ? user->span : NO_SPAN;
     if (v->name) return v->name;
-    bool shown = s.source && !s.source->builtin && s.hi > s.lo && s.hi - s.lo <= 32 &&
-                 !memchr(s.source->text + s.lo, '\n', s.hi - s.lo);
-    if (!shown) return op_info(v->def->op)->text;
-    return str_copy_n(v->def->parent->graph->program->arena, s.source->text + s.lo, s.hi - s.lo);
+    if (!s.source || s.source->builtin || s.hi <= s.lo) return op_info(v->def->op)->text;
+    const char *text = s.source->text + s.lo;
+    size_t whole = s.hi - s.lo, n = strcspn(text, "\n");
+    n = n > whole ? whole : n;
+    n = n > SHOWN ? SHOWN : n;
+    while (n < whole && ((unsigned char)text[n] & 0xc0) == 0x80) n--; /* no character is cut */
+    Arena *arena = v->def->parent->graph->program->arena;
+    return str_format(arena, "%.*s%s", (int)n, text, n < whole ? "..." : "");
 }

@@ -59,11 +59,19 @@ static bool load_archive(Loader *l, const int *places, int n, const char *path)
     return true;
 }
 
+static bool fed_already(Loader *l, const char *path, int view)
+{
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` is for the input `%s`, but `%s` feeds it already", path,
+               l->views[view].name, l->paths[view]);
+    return false;
+}
+
 static bool load_for_input(Loader *l, int view, const char *path)
 {
     char *data;
     size_t size;
     RawArray a;
+    if (l->paths[view]) return fed_already(l, path, view);
     if (!read_unpacked(l, path, &data, &size)) return false;
     if (npy_is(data, size)) return npy_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
     if (idx_is(data, size)) return idx_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
@@ -82,6 +90,7 @@ static bool load_table(Loader *l, const char *path)
     int places[64], n = 0;
     for (int i = 0; i < l->nviews && n < 64; i++)
         if (!l->paths[i]) places[n] = i, views[n++] = &l->views[i];
+    if (!n && l->nviews) return fed_already(l, path, 0);
     if (!read_unpacked(l, path, &data, &size)) return false;
     if (npy_is(data, size) || idx_is(data, size)) {
         Diag *d = diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` holds one array: say which input it is for", path);
