@@ -6,7 +6,7 @@
 static const Dim *size_named(Frame *f, const char *name, Span at)
 {
     const Binding *b = map_get(f->values, name);
-    bool hyper = map_has(f->builtin ? f->e->std.hypers : f->e->own.hypers, name);
+    bool hyper = map_has(definitions_of(f)->hypers, name);
     if (!frame_dim(f, name) && !(b && b->option) && !symbol_named(f, name) && !(hyper && !b)) return NULL;
     Val v;
     if (!value_named(f, name, false, at, &v) || v.kind != VAL_NUMBER) return NULL;

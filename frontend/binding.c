@@ -172,7 +172,7 @@ Val hyper_default(Frame *f, Hyperparameter *h)
         h->val = poison;
     } else if (h->state == BINDING_WAITING) {
         h->state = BINDING_ACTIVE;
-        h->val = elaborate(f->e->root, h->decl->value, NULL);
+        h->val = elaborate(definitions_at(f->e, h->decl->span.source)->root, h->decl->value, NULL);
     }
     h->state = BINDING_READY;
     return h->val;

@@ -14,8 +14,8 @@ static bool is_known_word(const char *name)
 static bool bound_before(Frame *f, const char *name, Span at)
 {
     const Binding *b = map_get(f->values, name);
-    const Symbol *s = f->builtin ? NULL : map_get(f->e->own.symbols, name);
-    const Hyperparameter *h = f->builtin ? NULL : map_get(f->e->own.hypers, name);
+    const Symbol *s = f->builtin ? NULL : map_get(definitions_of(f)->symbols, name);
+    const Hyperparameter *h = f->builtin ? NULL : map_get(definitions_of(f)->hypers, name);
     Span first = b ? b->span : s ? s->span : h ? h->decl->path.span : NO_SPAN;
     if (is_known_word(name)) {
         Diag *d = fault(f, at, "E0405", "`%s` is known from the start and never bound again", name);

@@ -4,7 +4,7 @@
 
 /* ---- does a function reduce? Then its application is kept whole. ---- */
 
-typedef struct Search { Elab *e; bool found; } Search;
+typedef struct Search { Elab *e; const Definitions *names; bool found; } Search;
 
 static bool expr_reduces(const Expr *e)
 {
@@ -22,8 +22,7 @@ static void search_reduction(Expr *e, void *context)
     Search *s = context;
     if (e->kind == EX_CALL) s->found |= expr_reduces(e);
     if (e->kind != EX_REF || s->found) return;
-    const Decl *d = map_get(s->e->own.callables, e->text);
-    if (!d) d = map_get(s->e->std.callables, e->text);
+    const Decl *d = decl_named(s->e, s->names, &e->ref.path);
     if (d && d->kind == DECL_FN) s->found |= decl_reduces(s->e, d);
 }
 
@@ -32,7 +31,7 @@ bool decl_reduces(Elab *e, const Decl *d)
     Decl *known = (Decl *)d; /* the answer is kept with the definition */
     if (known->reduces) return known->reduces == 2;
     known->reduces = 1;
-    Search s = {e, false};
+    Search s = {e, definitions_at(e, d->span.source), false};
     for (int i = 0; d->body && i < d->body->items.n; i++) expr_each(d->body->items.at[i]->value, search_reduction, &s);
     known->reduces = 1 + s.found;
     return s.found;

@@ -10,6 +10,7 @@ typedef struct Elab Elab;
 typedef struct Frame Frame;
 typedef struct Function Function;
 typedef struct Val Val;
+typedef struct Definitions Definitions;
 
 /* ---- number.c: plain numbers, exact as long as they are rational ---- */
 typedef enum NumKind {
@@ -134,6 +135,7 @@ struct Frame {
     const char *real_from;
     bool training;
     bool builtin;           /* std's text */
+    const Definitions *names; /* what is known in its file */
     bool owner;             /* params and state may stand here */
     const char *slot;       /* of an optimizer's layer: before the names of its states, "inner." */
     const char *leaf;       /* and the parameter that they belong to; NULL elsewhere */
@@ -151,13 +153,17 @@ typedef struct Hyperparameter {
     Val val;
 } Hyperparameter;
 typedef struct NextValue { int tensor; Value *value; Span span; int count; } NextValue;
-typedef struct Definitions { /* of a file, or of std */
+struct Definitions { /* of a file, or of std */
+    const File *file;
+    const char *name; /* of an imported file: before the paths of its layers */
+    Frame *root;      /* the file, as this graph sees it */
     Map *callables;   /* name -> Decl of a fn, layer or model */
     Map *symbols;     /* name -> Symbol */
     Map *hypers;      /* name -> Hyperparameter */
     Map *instances;   /* name -> Decl */
+    Map *modules;     /* name -> Definitions of an imported file */
     Map *broken;      /* names that a broken line seems to define */
-} Definitions;
+};
 struct Elab {
     Cx *cx;
     Arena *arena;
@@ -166,6 +172,9 @@ struct Elab {
     const FrontendOptions *options;
     const File *file;
     Definitions own, std;
+    VEC(Definitions *) modules; /* imported files */
+    Map *files;         /* their trees, by path */
+    Map *paths;         /* source name -> path */
     Map *unknown;       /* names that were told to be unknown: once is enough */
     Map *applied;       /* definitions that something applies */
     /* the graph under construction */
@@ -192,9 +201,8 @@ struct Elab {
     uint64_t fixed;     /* those known to be */
     int train;          /* block under construction, or -1 */
     const Site *site;   /* the last one made */
-    bool imports;       /* the file has some, which are not available yet */
     bool warning;       /* names that nothing reads are told, not only marked */
-    int nabstract;      /* symbols made for checking */
+    int nabstract;      /* symbols that only stand for sizes: they are none of the program */
     Diags dropped;      /* repetitions of a message go here */
 };
 
@@ -212,10 +220,10 @@ Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *
 Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
 
 /* ---- scope.c: names ---- */
-enum { MAX_INPUTS = 64 };
+enum { MAX_INPUTS = 64, ABSTRACT_SYMBOLS = 1 << 20 };
 void definitions_read(Elab *e, Definitions *to, const File *file);
 Frame *frame_new(Elab *e, const Decl *decl, Frame *caller);
-Frame *frame_root(Elab *e, bool builtin);
+Frame *frame_root(Elab *e, const Definitions *names);
 Binding *frame_bind(Frame *f, const char *name, Span span, Val v);
 DimBinding *frame_dim(const Frame *f, const char *name);
 /* The value that a name stands for; false where there is none (no message). */
@@ -230,6 +238,14 @@ bool name_is_layer(const Frame *f, const char *name);
 const Symbol *symbol_named(const Frame *f, const char *name);
 
 const Definitions *definitions_of(const Frame *f);
+
+/* ---- import.c: other files ---- */
+void import_root(Elab *e, const char *path); /* where the file itself stands */
+void imports_read(Elab *e, Definitions *to);
+const char *import_name(Elab *e, const Decl *d);
+const Definitions *definitions_at(const Elab *e, const Source *s);
+const Definitions *module_named(const Definitions *in, const Path *path);
+const Decl *decl_named(const Elab *e, const Definitions *in, const Path *path);
 
 /* ---- binding.c ---- */
 Val binding_force(Binding *b);

@@ -13,7 +13,7 @@ typedef struct Numbering {
 
 static bool is_local_layer(const Numbering *n, const char *name)
 {
-    if (map_has(n->e->own.instances, name) && !n->decl->span.source->builtin) return true;
+    if (map_has(definitions_at(n->e, n->decl->span.source)->instances, name)) return true;
     for (int i = 0; n->decl->body && i < n->decl->body->items.n; i++) {
         const Item *it = n->decl->body->items.at[i];
         if (it->kind == ITEM_INSTANCE && str_equal(it->path.text, name)) return true;
@@ -36,11 +36,10 @@ static bool is_local_value(const Numbering *n, const char *name)
     return false;
 }
 
-static bool names_layer(const Numbering *n, const char *name)
+static bool names_layer(const Numbering *n, const Path *path)
 {
-    const Decl *d = n->decl->span.source->builtin ? NULL : map_get(n->e->own.callables, name);
-    if (!d) d = map_get(n->e->std.callables, name);
-    return d && d->kind == DECL_LAYER && !is_local_layer(n, name);
+    const Decl *d = decl_named(n->e, definitions_at(n->e, n->decl->span.source), path);
+    return d && d->kind == DECL_LAYER && !is_local_layer(n, path->text);
 }
 
 static const char *counted(Numbering *n, const char *name)
@@ -52,8 +51,8 @@ static const char *counted(Numbering *n, const char *name)
 
 static void count_layer(Numbering *n, Expr *e, bool function)
 {
-    if (!names_layer(n, e->text) || (!function && is_local_value(n, e->text))) return;
-    e->instance = counted(n, e->text);
+    if (!names_layer(n, &e->ref.path) || (!function && is_local_value(n, e->text))) return;
+    e->instance = counted(n, e->ref.path.parts.at[e->ref.path.parts.n - 1]);
 }
 
 static void name_layers(Numbering *n, Expr *e, const char *name);
@@ -102,7 +101,7 @@ static void name_layers(Numbering *n, Expr *e, const char *name)
         return;
     }
     Expr *head = e->kind == EX_CALL ? e->a : e;
-    if (head->kind != EX_REF || !names_layer(n, head->text)) {
+    if (head->kind != EX_REF || !names_layer(n, &head->ref.path)) {
         count_layers(&below, e, true);
         return;
     }

@@ -58,11 +58,11 @@ static void settle_labels(Elab *e, const Decl *d, Symbol *s)
     s->fixed = s->low = s->high = d->labels.n;
 }
 
-static void settle_dim(Elab *e, const Decl *d)
+static void settle_dim(Elab *e, const Definitions *names, const Decl *d)
 {
     for (int i = 0; i < d->wheres.n; i++) missing(e->root, d->wheres.at[i].span, "a fact about a dim");
     for (int i = 0; i < d->binders.n; i++) {
-        Symbol *s = map_get(e->own.symbols, d->binders.at[i].name);
+        Symbol *s = map_get(names->symbols, d->binders.at[i].name);
         if (!s || s->span.lo != d->binders.at[i].span.lo) continue;
         if (d->labels.n) settle_labels(e, d, s);
         if (!whole_bound(e, d->low, &s->low) || !whole_bound(e, d->high, &s->high)) continue;
@@ -129,12 +129,21 @@ static void define(Elab *e, const Define *d)
     h->fixed = h->structural = true;
 }
 
+static void settle_dims(Elab *e, const Definitions *names)
+{
+    for (int i = 0; i < names->file->decls.n; i++) {
+        const Decl *d = names->file->decls.at[i];
+        if (d->kind == DECL_DIM) settle_dim(e, names, d);
+        if (d->kind == DECL_INSTANCE) number_layers(e, d);
+    }
+}
+
 /* -D first: the values of other hypers may depend on it. */
 static void settle_names(Elab *e)
 {
     for (int i = 0; i < e->options->ndefines; i++) define(e, &e->options->defines[i]);
-    for (int i = 0; i < e->file->decls.n; i++)
-        if (e->file->decls.at[i]->kind == DECL_DIM) settle_dim(e, e->file->decls.at[i]);
+    settle_dims(e, &e->own);
+    for (int i = 0; i < e->modules.n; i++) settle_dims(e, e->modules.at[i]);
 }
 
 /* ---- the whole ---- */
@@ -151,10 +160,7 @@ static void check_declarations(Elab *e)
 {
     for (int i = 0; i < e->file->decls.n; i++) {
         const Decl *d = e->file->decls.at[i];
-        if (d->kind == DECL_IMPORT) missing(e->root, d->span, "`import`");
-        e->imports |= d->kind == DECL_IMPORT;
         if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
-        if (d->kind == DECL_INSTANCE) number_layers(e, d);
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
         for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++)
             missing(e->root, d->wheres.at[k].span, "a condition on a hyper");
@@ -172,7 +178,9 @@ static Program *build_program(Elab *e)
     e->dims = p->dims;
     p->real = e->options->real ? e->options->real : DT_F32;
     p->init = graph_new(p, GRAPH_INIT, "init", NULL);
-    e->own = e->std = (Definitions){0};
+    e->own = (Definitions){.file = e->file, .name = ""};
+    e->std = (Definitions){.name = ""};
+    e->modules.n = 0;
     e->applied = map_new(e->arena);
     e->unknown = map_new(e->arena);
     e->places = map_new(e->arena);
@@ -182,6 +190,7 @@ static Program *build_program(Elab *e)
     e->again = 0;
     read_std(e);
     definitions_read(e, &e->own, e->file);
+    imports_read(e, &e->own);
     graph_begin(e, p->init, false);
     settle_names(e);
     check_declarations(e);
@@ -209,7 +218,7 @@ static Program *build_settled(Elab *e)
     }
 }
 
-static Program *elaborate_file(Cx *cx, const File *file, const FrontendOptions *options)
+static Program *elaborate_file(Cx *cx, const File *file, const char *path, const FrontendOptions *options)
 {
     Elab *e = NEW(cx->arena, Elab);
     e->cx = cx;
@@ -217,27 +226,30 @@ static Program *elaborate_file(Cx *cx, const File *file, const FrontendOptions *
     e->options = options;
     e->file = file;
     e->dropped.arena = cx->arena;
+    e->files = map_new(cx->arena);
+    e->paths = map_new(cx->arena);
+    if (path) import_root(e, path);
     unused_mark(e);
     Program *p = build_settled(e);
     unused_warn(e);
     return cx->diags->errors ? NULL : p;
 }
 
-static Program *load_source(Cx *cx, const Source *s, const FrontendOptions *options)
+static Program *load_source(Cx *cx, const Source *s, const char *path, const FrontendOptions *options)
 {
     File *file = file_parse(cx, s);
     if (file_is_flat(file)) return file->broken ? NULL : flat_build(cx, file, options);
-    return elaborate_file(cx, file, options);
+    return elaborate_file(cx, file, path, options);
 }
 
 Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options)
 {
     const char *base = strrchr(path, '/');
     Source *s = source_read(cx->arena, path, base ? base + 1 : path);
-    return s ? load_source(cx, s, options) : NULL;
+    return s ? load_source(cx, s, path, options) : NULL;
 }
 
 Program *frontend_parse(Cx *cx, const char *name, const char *text, const FrontendOptions *options)
 {
-    return load_source(cx, source_new(cx->arena, name, text, strlen(text)), options);
+    return load_source(cx, source_new(cx->arena, name, text, strlen(text)), NULL, options);
 }

@@ -9,8 +9,13 @@ void graph_begin(Elab *e, Graph *g, bool training)
     e->ntensors = 0;
     e->ordinals = map_new(e->arena);
     e->next.n = 0;
-    e->root = frame_root(e, false);
+    e->std.root = frame_root(e, &e->std);
+    e->root = e->own.root = frame_root(e, &e->own);
     e->root->training = training;
+    for (int i = 0; i < e->modules.n; i++) {
+        e->modules.at[i]->root = frame_root(e, e->modules.at[i]);
+        e->modules.at[i]->root->training = training;
+    }
     e->depth = 0;
     e->applying.n = 0;
     e->active.n = 0;
@@ -116,7 +121,7 @@ void models_build(Elab *e)
 static const Dim *abstract_dim(Elab *e, const char *name, Span span)
 {
     Symbol *s = NEW(e->arena, Symbol);
-    *s = (Symbol){.name = name, .index = e->program->symbols.n + e->nabstract++, .low = 1, .high = INT64_MAX,
+    *s = (Symbol){.name = name, .index = ABSTRACT_SYMBOLS + e->nabstract++, .low = 1, .high = INT64_MAX,
                   .span = span,
                   .abstract = true};
     return dim_symbol(e->dims, s);

@@ -5,7 +5,7 @@
 
 /* ---- definitions ---- */
 
-const Definitions *definitions_of(const Frame *f) { return f->builtin ? &f->e->std : &f->e->own; }
+const Definitions *definitions_of(const Frame *f) { return f->names; }
 
 static void defined_twice(Elab *e, const Decl *d, const char *name, Span at, Span first)
 {
@@ -27,7 +27,9 @@ static void define_dims(Elab *e, Definitions *to, const Decl *d)
         }
         Symbol *s = NEW(e->arena, Symbol);
         *s = (Symbol){.name = b.name, .index = e->program->symbols.n, .low = 1, .high = INT64_MAX, .span = b.span};
-        vec_push(e->arena, &e->program->symbols, s);
+        s->abstract = to != &e->own && !d->labels.n; /* another file's dims only stand for sizes of applications */
+        if (!s->abstract) vec_push(e->arena, &e->program->symbols, s);
+        else s->index = ABSTRACT_SYMBOLS + e->nabstract++;
         map_set(to->symbols, b.name, s);
     }
 }
@@ -44,7 +46,7 @@ static void define_hyper(Elab *e, Definitions *to, const Decl *d)
     Hyperparameter *h = NEW(e->arena, Hyperparameter);
     h->decl = d;
     h->index = -1;
-    h->place = map_count(to->hypers);
+    h->place = to == &e->own ? map_count(to->hypers) : 64; /* another file's are settled when compiling */
     h->structural = h->place >= 64 || (e->fixed >> h->place & 1);
     map_set(to->hypers, name, h);
 }
@@ -70,7 +72,7 @@ static void define_callable(Elab *e, Definitions *to, const Decl *d)
 void definitions_read(Elab *e, Definitions *to, const File *file)
 {
     if (!to->callables) {
-        Map **maps[] = {&to->callables, &to->symbols, &to->hypers, &to->instances, &to->broken};
+        Map **maps[] = {&to->callables, &to->symbols, &to->hypers, &to->instances, &to->modules, &to->broken};
         for (size_t i = 0; i < COUNT(maps); i++) *maps[i] = map_new(e->arena);
     }
     for (int i = 0; i < file->decls.n; i++) {
@@ -99,6 +101,7 @@ Frame *frame_new(Elab *e, const Decl *decl, Frame *caller)
     f->slot = "";
     f->path = "";
     f->real_default = e->program->real;
+    f->names = decl ? definitions_at(e, decl->span.source) : &e->own;
     if (!caller) return f;
     f->training = caller->training;
     f->real_default = caller->real ? caller->real : caller->real_default;
@@ -111,10 +114,12 @@ Frame *frame_new(Elab *e, const Decl *decl, Frame *caller)
 }
 
 /* The file as a frame: no body, only what `layer name =` defines. */
-Frame *frame_root(Elab *e, bool builtin)
+Frame *frame_root(Elab *e, const Definitions *names)
 {
     Frame *f = frame_new(e, NULL, NULL);
-    f->builtin = builtin;
+    f->builtin = names == &e->std;
+    f->names = names;
+    f->path = names->name;
     f->owner = true;
     const Definitions *defs = definitions_of(f);
     for (int i = 0; i < map_count(defs->instances); i++) {
@@ -229,6 +234,12 @@ static void add_callables(Frame *f, Names *to)
     add_keys(e, to, definitions_of(f)->instances);
     add_keys(e, to, definitions_of(f)->callables);
     add_keys(e, to, e->std.callables);
+    const Map *modules = definitions_of(f)->modules;
+    for (int i = 0; i < map_count(modules); i++) {
+        const Definitions *m = map_value(modules, i);
+        for (int k = 0; m && k < map_count(m->callables); k++)
+            vec_push(e->arena, to, str_format(e->arena, "%s.%s", map_key(modules, i), map_key(m->callables, k)));
+    }
     int n;
     const Builtin *all = builtins_all(&n);
     for (int i = 0; i < n; i++) vec_push(e->arena, to, all[i].name);
@@ -260,10 +271,15 @@ static bool is_told(const Frame *f, const char *name, const Names *among)
     return false;
 }
 
-static bool is_generator(const Frame *f, const char *name)
+static const Decl *callable_named(const Frame *f, const char *name)
 {
     const Decl *d = map_get(definitions_of(f)->callables, name);
-    if (!d) d = map_get(f->e->std.callables, name);
+    return d ? d : map_get(f->e->std.callables, name);
+}
+
+static bool is_generator(const Frame *f, const char *name)
+{
+    const Decl *d = callable_named(f, name);
     const Builtin *b = d ? NULL : builtin_named(name);
     return d ? d->kind == DECL_FN && !d->inputs.n : b && !b->high;
 }
@@ -296,16 +312,11 @@ static Val unknown_value(Frame *f, const Ref *ref)
 
 /* ---- what can be called ---- */
 
-static const Decl *decl_named(const Frame *f, const char *name)
-{
-    const Decl *d = map_get(definitions_of(f)->callables, name);
-    return d ? d : map_get(f->e->std.callables, name);
-}
-
 static Binding *layer_named(const Frame *f, const char *name)
 {
     Binding *b = map_get(f->functions, name);
-    if (!b && !f->builtin && f->e->root) b = map_get(f->e->root->functions, name);
+    const Frame *root = definitions_of(f)->root;
+    if (!b && root && !f->builtin) b = map_get(root->functions, name);
     return b;
 }
 
@@ -321,13 +332,13 @@ bool callable_known(const Frame *f, const char *name)
 {
     const Binding *option = map_get(f->values, name);
     bool function = option && option->option && option->option->is_fn;
-    return function || layer_named(f, name) || decl_named(f, name) || builtin_named(name) || dtype_named(name) ||
+    return function || layer_named(f, name) || callable_named(f, name) || builtin_named(name) || dtype_named(name) ||
            str_equal(name, "real") || str_equal(name, "int");
 }
 
 bool name_is_layer(const Frame *f, const char *name)
 {
-    const Decl *d = decl_named(f, name);
+    const Decl *d = callable_named(f, name);
     return !map_has(f->functions, name) && !map_has(f->values, name) && d && d->kind == DECL_LAYER;
 }
 
@@ -335,7 +346,7 @@ static Function *unknown_function(Frame *f, const Path *path)
 {
     const char *name = path->text;
     if (map_has(definitions_of(f)->broken, name)) return NULL;
-    if (path->parts.n > 1 && f->e->imports) return NULL; /* told at the import */
+    if (map_has(definitions_of(f)->broken, path->parts.at[0])) return NULL; /* told at the import */
     if (missing_builtin(name)) {
         missing(f, path->span, str_format(f->e->arena, "`%s`", name));
         return NULL;
@@ -372,7 +383,7 @@ static Function *function_defined(Frame *f, const Decl *d, const Expr *at)
     Elab *e = f->e;
     Function *fn = function_new(f, FN_DEFINED, d->path.text, at->span);
     fn->decl = d;
-    if (!d->span.source->builtin) map_set(e->applied, d->path.text, (void *)d);
+    if (d->span.source == e->file->source) map_set(e->applied, d->path.text, (void *)d);
     if (d->kind == DECL_MODEL) fn->path = d->path.text;
     if (d->kind != DECL_LAYER) return fn;
     if (!f->owner) {
@@ -401,7 +412,10 @@ Function *function_named(Frame *f, const Path *path, const Expr *at)
         Val v = binding_force(layer);
         return v.kind == VAL_FUNCTION ? (Function *)v.fn : NULL;
     }
-    const Decl *d = decl_named(f, name);
+    const Definitions *module = module_named(definitions_of(f), path);
+    if (module && map_has(module->root->functions, path->parts.at[1]))
+        return function_named(module->root, &(Path){.span = path->span, .text = path->parts.at[1]}, at);
+    const Decl *d = decl_named(f->e, definitions_of(f), path);
     if (d) return function_defined(f, d, at);
     const Builtin *b = builtin_named(name);
     if (b) {
@@ -441,6 +455,10 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
     }
     if (ref->path.parts.n > 1) {
+        const Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref, .text = name};
+        bool module = want && module_named(definitions_of(f), &ref->path);
+        const Function *fn = module ? function_named(f, &ref->path, &at) : NULL;
+        if (fn) return apply(f, fn, NULL, 0, ref->span, NULL, want);
         if (f->e->file->broken || map_has(f->e->unknown, ref->path.parts.at[0])) return poison;
         Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
         diag_primary(d, "`%s` is no layer with such a part", ref->path.parts.at[0]);

@@ -40,7 +40,8 @@ static void search_stage(InputSearch *s, const Expr *callee, int place)
 {
     if (callee->kind == EX_CALL) callee = callee->a;
     const Decl *d = callee->kind == EX_REF ? map_get(s->e->own.callables, callee->text) : NULL;
-    if (callee->kind == EX_REF && !callable_known(s->e->root, callee->text)) s->unknown = true; /* told there */
+    if (callee->kind == EX_REF && callee->ref.path.parts.n == 1 && !callable_known(s->e->root, callee->text))
+        s->unknown = true; /* told there */
     if (d && d->kind == DECL_MODEL && place < d->inputs.n && !s->found) s->found = d->inputs.at[place].type;
 }
 

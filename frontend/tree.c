@@ -10,10 +10,14 @@ const char *path_resolve(Frame *f, const Ref *ref)
     const Path *p = &ref->path;
     const char *head = p->parts.at[0];
     const char *rest = p->text + strlen(head);
-    const Decl *d = f->builtin ? NULL : map_get(e->own.callables, head);
+    const Definitions *names = definitions_of(f), *module = names->modules ? map_get(names->modules, head) : NULL;
+    const Decl *d = f->builtin ? NULL : map_get(names->callables, head);
+    if (module && p->parts.n > 1 && map_has(module->root->functions, p->parts.at[1]))
+        return str_format(e->arena, "%s%s", module->name, rest);
     if (map_has(f->functions, head) && f->path[0]) return str_format(e->arena, "%s.%s%s", f->path, head, rest);
-    bool whole = map_has(e->root->functions, head) || (d && d->kind == DECL_MODEL);
-    return whole && !f->builtin ? p->text : NULL;
+    bool whole = (names->root && map_has(names->root->functions, head)) || (d && d->kind == DECL_MODEL);
+    if (!whole || f->builtin) return NULL;
+    return *names->name ? str_format(e->arena, "%s.%s", names->name, p->text) : p->text;
 }
 
 static const char *next_part(const char *path)

@@ -15,7 +15,7 @@ const Origin *origin_of_size(Frame *f, const Expr *size)
     const Binding *b = size->kind == EX_REF ? map_get(f->values, size->text) : NULL;
     const DimBinding *d = size->kind == EX_REF ? frame_dim(f, size->text) : NULL;
     bool outer = size->kind == EX_REF && !b && !d && !f->builtin;
-    const Hyperparameter *h = outer ? map_get(e->own.hypers, size->text) : NULL;
+    const Hyperparameter *h = outer ? map_get(definitions_of(f)->hypers, size->text) : NULL;
     if (b && b->option && b->origin) return b->origin;
     if (d && d->origin) return d->origin;
     if (h && h->decl->value) size = h->decl->value;

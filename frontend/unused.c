@@ -86,6 +86,8 @@ static void check_file(Elab *e)
         for (int k = 0; d->kind == DECL_DIM && k < d->binders.n; k++)
             if (!is_read(&r, d->binders.at[k].name))
                 warn(e, d->binders.at[k].span, "W0504", "the dim", d->binders.at[k].name);
+        if (d->kind == DECL_IMPORT && !is_read(&r, import_name(e, d)))
+            warn(e, d->span, "W0501", "the import", import_name(e, d));
         if (d->kind == DECL_HYPER && !is_read(&r, d->path.text))
             warn(e, d->path.span, "W0505", "the hyper", d->path.text);
         if (d->kind == DECL_INSTANCE && !is_read(&r, d->path.text))

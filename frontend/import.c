@@ -1,0 +1,140 @@
+/* import.c: other files, whose functions and layers are known as `file.name`. */
+#include "frontend/elab.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Paths are relative to the file that they are written in. */
+static const char *import_path(Elab *e, const Source *from, const char *path)
+{
+    const char *at = map_get(e->paths, from->name);
+    const char *slash = at ? strrchr(at, '/') : NULL;
+    if (path[0] == '/' || !slash) return path;
+    return str_format(e->arena, "%.*s/%s", (int)(slash - at), at, path);
+}
+
+static const char *stem(Elab *e, const char *path)
+{
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    return str_copy_n(e->arena, base, strcspn(base, "."));
+}
+
+static bool is_word(const char *s)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_", digits[] = "0123456789";
+    if (!*s || !strchr(letters, *s)) return false;
+    while (*s && (strchr(letters, *s) || strchr(digits, *s))) s++;
+    return !*s;
+}
+
+const char *import_name(Elab *e, const Decl *d) { return d->as ? d->as : stem(e, d->text); }
+
+static void unreadable(Elab *e, const Decl *d, const char *path)
+{
+    int why = errno;
+    Diag *m = diag_error(e->cx->diags, "E0402", d->span, "`%s` cannot be read: %s", d->text, strerror(why));
+    diag_primary(m, "no file to import");
+    if (!str_equal(path, d->text)) diag_note(m, "looked for as %s", path);
+}
+
+static const char *whole_path(Elab *e, const char *path)
+{
+    char *whole = realpath(path, NULL);
+    const char *key = whole ? str_copy(e->arena, whole) : path;
+    free(whole);
+    return key;
+}
+
+void import_root(Elab *e, const char *path)
+{
+    map_set(e->paths, e->file->source->name, (void *)path);
+    map_set(e->files, whole_path(e, path), (void *)e->file);
+}
+
+/* A file is read once, however often and by whatever way it is imported. */
+static const File *file_of(Elab *e, const Decl *d)
+{
+    const char *path = import_path(e, d->span.source, d->text);
+    const char *key = whole_path(e, path);
+    File *file = map_get(e->files, key);
+    if (file) return file;
+    Source *s = source_read(e->arena, path, d->text);
+    if (!s) {
+        unreadable(e, d, path);
+        return NULL;
+    }
+    map_set(e->paths, s->name, (void *)path);
+    map_set(e->files, key, file = file_parse(e->cx, s));
+    if (file->broken) ((File *)e->file)->broken = true; /* what it defines may be hidden by the fault */
+    return file;
+}
+
+static Definitions *module_of(Elab *e, const File *file, const char *name)
+{
+    for (int i = 0; i < e->modules.n; i++)
+        if (e->modules.at[i]->file == file) return e->modules.at[i];
+    Definitions *m = NEW(e->arena, Definitions);
+    m->file = file;
+    m->name = name;
+    vec_push(e->arena, &e->modules, m);
+    definitions_read(e, m, file);
+    imports_read(e, m);
+    return m;
+}
+
+static void import_read(Elab *e, Definitions *to, const Decl *d)
+{
+    const char *name = import_name(e, d);
+    if (!is_word(name)) {
+        Diag *m = diag_error(e->cx->diags, "E0405", d->span, "`%s` is no name for a file's definitions", name);
+        diag_primary(m, "give it one: `import \"%s\" as name`", d->text);
+        return;
+    }
+    const Decl *was = map_get(to->callables, name);
+    if (!was) was = map_get(to->instances, name);
+    if (map_has(to->modules, name) || was) {
+        Diag *m = diag_error(e->cx->diags, "E0406", d->span, "`%s` is defined twice", name);
+        diag_primary(m, "give this import another name: `as ...`");
+        if (was) diag_label(m, was->path.span, "`%s` is defined here first", name);
+        return;
+    }
+    map_set(to->modules, name, NULL);
+    const File *file = file_of(e, d);
+    if (file && (file == e->file || file == to->file)) {
+        diag_primary(diag_error(e->cx->diags, "E0410", d->span, "this file imports itself"), "no other file");
+        return;
+    }
+    const char *path = *to->name ? str_format(e->arena, "%s.%s", to->name, name) : name;
+    if (file) map_set(to->modules, name, module_of(e, file, path));
+    else map_set(to->broken, name, (void *)d);
+}
+
+void imports_read(Elab *e, Definitions *to)
+{
+    for (int i = 0; i < to->file->decls.n; i++)
+        if (to->file->decls.at[i]->kind == DECL_IMPORT) import_read(e, to, to->file->decls.at[i]);
+}
+
+const Definitions *definitions_at(const Elab *e, const Source *s)
+{
+    if (s && s->builtin) return &e->std;
+    for (int i = 0; i < e->modules.n; i++)
+        if (e->modules.at[i]->file->source == s) return e->modules.at[i];
+    return &e->own;
+}
+
+/* `blocks.wide`: the file that `blocks` stands for, or NULL. */
+const Definitions *module_named(const Definitions *in, const Path *path)
+{
+    return in->modules && path->parts.n == 2 ? map_get(in->modules, path->parts.at[0]) : NULL;
+}
+
+/* The fn or layer of that name, of this file, of one that it imports, or of std. */
+const Decl *decl_named(const Elab *e, const Definitions *in, const Path *path)
+{
+    const Definitions *m = module_named(in, path);
+    const Decl *d = m ? map_get(m->callables, path->parts.at[1]) : map_get(in->callables, path->text);
+    if (m && d && d->kind == DECL_MODEL) return NULL; /* an entry of its own file */
+    return d || m ? d : map_get(e->std.callables, path->text);
+}
