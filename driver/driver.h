@@ -18,7 +18,18 @@ enum {
 };
 
 /* ---- options.c ---- */
-enum { COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128, VERIFY = 256, GRADCHECK = 512 };
+enum {
+    COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128,
+    VERIFY = 256, GRADCHECK = 512, COMPLETIONS = 1024, MAN = 2048
+};
+typedef struct OptionInfo {
+    char letter;
+    const char *text, *value;
+    int commands;
+    const char *what;
+} OptionInfo;
+const OptionInfo *option_list(int *out_n);
+extern const char exit_status_text[];
 typedef enum OptionId {
 #define OPTION(NAME, letter, text, value, commands, what) OPT_##NAME,
 #include "driver/options.def"
@@ -94,6 +105,8 @@ int command_eval(Args *a);
 int command_new(Args *a);
 int command_verify(Args *a);
 int command_gradcheck(Args *a);
+int command_completions(Args *a);
+int command_man(Args *a);
 bool dump_prepare(Args *a, Program *p);         /* commands/dump.c; false after a message */
 int dump_command(Args *a, bool evaluation); /* --dump */
 int command_inspect(Args *a);

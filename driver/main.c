@@ -29,6 +29,10 @@ static const Command commands[] = {
      "nnc inspect digits.nn\nnnc inspect digits.nn --json"},
     {"explain", EXPLAIN, command_explain, "[CODE]", "what a message's code means, with a wrong and a right example",
      "nnc explain E0201"},
+    {"completions", COMPLETIONS, command_completions, "[bash|zsh|fish]", "what the shell offers behind `nnc`",
+     "nnc completions bash >~/.local/share/bash-completion/completions/nnc\n"
+     "nnc completions fish >~/.config/fish/completions/nnc.fish"},
+    {"man", MAN, command_man, "[]", "the manual page", "nnc man >nnc.1\nnnc man | man -l -"},
 };
 
 const Command *command_list(int *out_n)

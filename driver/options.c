@@ -5,16 +5,20 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct OptionInfo {
-    char letter;
-    const char *text, *value;
-    int commands;
-    const char *what;
-} OptionInfo;
 static const OptionInfo options[] = {
 #define OPTION(NAME, letter, text, value, commands, what) [OPT_##NAME] = {letter, text, value, commands, what},
 #include "driver/options.def"
 };
+
+const char exit_status_text[] =
+    "0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
+    "73 the output cannot be written; 70 a fault of the compiler itself.";
+
+const OptionInfo *option_list(int *out_n)
+{
+    *out_n = OPT_COUNT;
+    return options;
+}
 
 int usage_error(const char *fmt, ...)
 {
@@ -179,7 +183,11 @@ static void help_command(FILE *to, const Command *c)
 {
     fprintf(to, "Examples\n");
     print_indented(to, c->examples);
-    fprintf(to, "\nnnc %s %s [options]: %s\n\nOptions\n", c->name, c->operands, c->what);
+    bool has_options = false;
+    for (int i = 0; i < OPT_COUNT; i++) has_options |= options[i].commands & c->bit;
+    const char *operands = str_equal(c->operands, "[]") ? "" : c->operands;
+    fprintf(to, "\nnnc %s%s%s%s: %s\n%s", c->name, *operands ? " " : "", operands, has_options ? " [options]" : "",
+            c->what, has_options ? "\nOptions\n" : "");
     for (int i = 0; i < OPT_COUNT; i++) {
         const OptionInfo *o = &options[i];
         if (!(o->commands & c->bit)) continue;
@@ -203,10 +211,6 @@ void help_print(FILE *to, const Command *only)
         fprintf(to, "  %.*s\n", (int)strcspn(line, "\n"), line);
     }
     fprintf(to, "\nCommands\n");
-    for (int i = 0; i < n; i++) fprintf(to, "  %-9s %s\n", list[i].name, list[i].what);
-    fprintf(
-        to,
-        "\n`nnc help COMMAND` tells its options.\n"
-        "Exit status: 0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
-        "73 the output cannot be written; 70 a fault of the compiler itself.\n");
+    for (int i = 0; i < n; i++) fprintf(to, "  %-11s %s\n", list[i].name, list[i].what);
+    fprintf(to, "\n`nnc help COMMAND` tells its options.\nExit status: %s\n", exit_status_text);
 }
