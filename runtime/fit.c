@@ -84,6 +84,7 @@ static int32_t run_batches(Fit *fit)
     nnrt_cursor *c = &s->cursor;
     nnrt_progress *p = &fit->progress;
     p->batch = (c->position + fit->update_rows - 1) / fit->update_rows;
+    p->step = s->clock.step - 1; /* the epoch may only be left to end */
     while (c->position < fit->rows && !fit->over && !had_updates(fit)) {
         int64_t n = least_of(fit->update_rows, fit->rows - c->position);
         p->step = s->clock.step;

@@ -76,6 +76,14 @@ static int stop_after(void *user, const nnrt_progress *p)
     return --*(int *)user == 0;
 }
 
+/* An epoch ends at its last step, even where that was done before the training stopped. */
+static int at_last_step(void *user, const nnrt_progress *p)
+{
+    (void)user;
+    assert_int_equal(p->step, p->epoch * BATCHES);
+    return 0;
+}
+
 /* Trains to the end of `epochs`, or ends after so many batches. */
 static int32_t train(nnrt_session *s, int64_t epochs, int batches)
 {
@@ -87,6 +95,7 @@ static int32_t train(nnrt_session *s, int64_t epochs, int batches)
     o.test = &source;
     o.user = &batches;
     o.on_batch = stop_after;
+    o.on_epoch = at_last_step;
     return nnrt_fit(s, NULL, &source, &o);
 }
 
