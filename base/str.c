@@ -128,6 +128,7 @@ const char *text_number(Arena *a, double v, bool single)
 {
     if (isnan(v)) return "nan";
     if (isinf(v)) return v < 0 ? "-inf" : "inf";
+    if (v == floor(v) && fabs(v) < 1e15) return str_format(a, "%.0f", v); /* 300 reads better than 3e+02 */
     char s[40];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(s, sizeof s, "%.*g", digits, v);

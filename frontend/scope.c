@@ -7,9 +7,8 @@
 
 const Definitions *definitions_of(const Frame *f) { return f->names; }
 
-static void defined_twice(Elab *e, const Decl *d, const char *name, Span at, Span first)
+static void defined_twice(Elab *e, const char *name, Span at, Span first)
 {
-    (void)d;
     Diag *m = diag_error(e->cx->diags, "E0406", at, "`%s` is defined twice", name);
     diag_primary(m, "the second definition");
     diag_label(m, first, "`%s` is defined here first", name);
@@ -22,7 +21,7 @@ static void define_dims(Elab *e, Definitions *to, const Decl *d)
         const Symbol *was = map_get(to->symbols, b.name);
         const Hyperparameter *hyper = map_get(to->hypers, b.name);
         if (was || hyper) {
-            defined_twice(e, d, b.name, b.span, was ? was->span : hyper->decl->path.span);
+            defined_twice(e, b.name, b.span, was ? was->span : hyper->decl->path.span);
             continue;
         }
         Symbol *s = NEW(e->arena, Symbol);
@@ -40,7 +39,7 @@ static void define_hyper(Elab *e, Definitions *to, const Decl *d)
     Hyperparameter *was = map_get(to->hypers, name);
     const Symbol *symbol = map_get(to->symbols, name);
     if (was || symbol) {
-        defined_twice(e, d, name, d->path.span, was ? was->decl->path.span : symbol->span);
+        defined_twice(e, name, d->path.span, was ? was->decl->path.span : symbol->span);
         return;
     }
     Hyperparameter *h = NEW(e->arena, Hyperparameter);
@@ -49,6 +48,27 @@ static void define_hyper(Elab *e, Definitions *to, const Decl *d)
     h->place = to == &e->own ? map_count(to->hypers) : 64; /* another file's are settled when compiling */
     h->structural = h->place >= 64 || (e->fixed >> h->place & 1);
     map_set(to->hypers, name, h);
+}
+
+/* One name, one thing: brackets, inputs and options are seen by one body, outputs by one caller. */
+static void define_word(Elab *e, Map *seen, const char *name, const Span *at)
+{
+    const Span *was = name ? map_get(seen, name) : NULL;
+    if (was) defined_twice(e, name, *at, *was);
+    else if (name) map_set(seen, name, (void *)at);
+}
+
+static void check_signature(Elab *e, const Decl *d)
+{
+    Map *seen = map_new(e->arena), *outputs = map_new(e->arena);
+    for (int i = 0; i < d->binders.n; i++) define_word(e, seen, d->binders.at[i].name, &d->binders.at[i].span);
+    for (int i = 0; i < d->inputs.n; i++) {
+        const Ref *r = &d->inputs.at[i].ref;
+        if (!r->prime) define_word(e, seen, r->path.text, &r->span);
+    }
+    for (int i = 0; i < d->options.n; i++) define_word(e, seen, d->options.at[i].name, &d->options.at[i].name_span);
+    for (int i = 0; d->result && i < d->result->fields.n; i++)
+        define_word(e, outputs, d->result->fields.at[i].name, &d->result->fields.at[i].span);
 }
 
 static void define_callable(Elab *e, Definitions *to, const Decl *d)
@@ -63,9 +83,10 @@ static void define_callable(Elab *e, Definitions *to, const Decl *d)
     const Decl *was = map_get(to->callables, name);
     if (!was) was = map_get(to->instances, name);
     if (was) {
-        defined_twice(e, d, name, d->path.span, was->path.span);
+        defined_twice(e, name, d->path.span, was->path.span);
         return;
     }
+    check_signature(e, d);
     map_set(d->kind == DECL_INSTANCE ? to->instances : to->callables, name, (void *)d);
 }
 
@@ -81,6 +102,7 @@ void definitions_read(Elab *e, Definitions *to, const File *file)
         case DECL_DIM: define_dims(e, to, d); break;
         case DECL_HYPER: define_hyper(e, to, d); break;
         case DECL_FN: case DECL_LAYER: case DECL_MODEL: case DECL_INSTANCE: define_callable(e, to, d); break;
+        case DECL_TRAIN: check_signature(e, d); break;
         case DECL_ERROR:
             for (int k = 0; k < d->names.n; k++) map_set(to->broken, d->names.at[k], (void *)d);
             break;
