@@ -375,6 +375,35 @@ static bool names_found(Frame *f, Span at)
     return true;
 }
 
+static bool bound_broken(Frame *f, const DimBinding *b, const Symbol *s, bool open, Span at)
+{
+    Elab *e = f->e;
+    const char *size = dim_text(e->arena, b->dim);
+    Diag *d = fault(f, at, open ? "E0212" : "E0208", open ? "nothing says whether `%s` = %s keeps its bounds"
+                                                          : "`%s` = %s is out of its bounds", b->name, size);
+    diag_primary(d, "`%s` is applied here", callee(f));
+    label_origin(d, b->origin, "`%s` = %s from `%s`", b->name, size, b->from);
+    diag_label(d, s->span, "`%s` has bounds here", b->name);
+    return false;
+}
+
+/* A dim of the file is solved anew in each application, and its bounds hold for what it then is. */
+static bool bounds_hold(Frame *f, Span at)
+{
+    Elab *e = f->e;
+    for (int i = f->decl->binders.n; i < f->dims.n && !e->checking; i++) {
+        const DimBinding *b = &f->dims.at[i];
+        const Symbol *s = symbol_named(f, b->name);
+        if (!s || s->labels || s->fixed || !b->dim) continue;
+        Number n = number_of_dim(e, b->dim);
+        Verdict low = s->low > 1 ? number_compare(e, OP_GE, n, number_whole(s->low)) : PROVED;
+        Verdict high = s->high < INT64_MAX ? number_compare(e, OP_LE, n, number_whole(s->high)) : PROVED;
+        if (low == PROVED && high == PROVED) continue;
+        return bound_broken(f, b, s, low != REFUTED && high != REFUTED, at);
+    }
+    return true;
+}
+
 static bool is_scalar_type(const TypeExpr *t)
 {
     return t && t->name && !t->shaped && !t->range && !type_is_tree(t);
@@ -482,7 +511,7 @@ bool signature_solve(Frame *f, Val *in, Span at)
         diag_note(m, "%s", signature_text(f->e, d));
         return false;
     }
-    return names_found(f, at) && bind_inputs(f, in, at);
+    return names_found(f, at) && bounds_hold(f, at) && bind_inputs(f, in, at);
 }
 
 /* Formulas in the inputs' types may use options, so they come after those. */

@@ -343,6 +343,12 @@ static void test_mistakes(void **state)
         {"fn f(x: real[..., 3]) -> real[..., 2] = x |> dense(2)\n", "E0411"},
         {"layer f[I, O](x: real[I], w: real[O, I]) -> real[O] = x @ w\n", "E0201"},
         {"dim N\nmodel m(a: f32[N, y = 8, x = 8], b: f32[N, x = 8, y = 8]) -> f32[N, y = 8, x = 8] = a + b\n", "E0206"},
+        {"dim N\ndim T in 2..8\nlayer f(x: real[N, T]) -> real[N, T] = relu(x)\n"
+         "model m(x: f32[N, 9]) -> f32[N, 9] = f(x)\n", "E0208"},
+        {"dim N\ndim T in 2..8\nlayer f(x: real[N, T]) -> real[N, T] = relu(x)\n"
+         "model m(x: f32[N, N]) -> f32[N, N] = f(x)\n", "E0212"},
+        {"dim N\ndim T in 2..8\nlayer f(x: real[N, T]) -> real[N, T] = relu(x)\n"
+         "model m(x: f32[N, T], y: f32[N, 8]) -> (f32[N, T], f32[N, 8]) = (f(x), f(y))\n", ""},
         {"dim N\nlayer f[T](x: real[T, 2]) -> real[T, 2] where T % 2 == 0 : \"odd {T}\" = x\n"
          "model m(x: f32[N, 2]) -> f32[N, 2] = f(x)\n", "E0212"},
     };

@@ -263,6 +263,26 @@ static void test_several_blocks(void **state)
                  "train place(x, c: f32[N, 2]) {\n  loss mse(encode(x), c)\n  optimizer momentum(lr = 0.01)\n}\n");
 }
 
+/* Layers with states and chance, shared by models and by losses. */
+static void test_shared_states(void **state)
+{
+    (void)state;
+    assert_agree("dim N\nlayer judge = dense(6) |> leaky_relu(0.2) |> dropout(0.3) |> dense(1) |> sigmoid\n"
+                 "model draw(z: f32[N, 3]) -> f32[N, 5] = z |> dense(6) |> batch_norm |> relu |> dense(5) |> sigmoid\n"
+                 "train gan(image: f32[N, 5]) {\n  z: f32[N, 3] = normal\n  fake = draw(z)\n"
+                 "  caught = bce(judge(image), 1) + bce(judge(detach(fake)), 0)\n"
+                 "  judge' = adam(judge, grad(caught, judge), lr = 2e-4, b1 = 0.5)\n  fooled = bce(judge'(fake), 1)\n"
+                 "  draw' = adam(draw, grad(fooled, draw), lr = 2e-4, b1 = 0.5)\n  metric caught; metric fooled\n}\n");
+    assert_agree("dim N\nlayer encoder = dense(6) |> relu |> dense(4)\n"
+                 "layer decoder = dense(6) |> relu |> dense(5) |> sigmoid\n"
+                 "model encode(image: f32[N, 5]) -> (mean: f32[N, 2], logvar: f32[N, 2])\n"
+                 "  = split(encoder(image), parts = 2)\n"
+                 "model decode(code: f32[N, 2]) -> f32[N, 5] = decoder(code)\n"
+                 "train vae(image: f32[N, 5]) {\n  m, v = encode(image)\n  noise: f32[N, 2] = normal\n"
+                 "  back = decode(m + exp(v/2)*noise)\n  ramp = min(step/10, 1)\n"
+                 "  loss 5*bce(back, image) + ramp*kl_normal(m, v)\n  optimizer adam(1e-3)\n}\n");
+}
+
 static void test_rounds(void **state)
 {
     (void)state;
@@ -305,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_penalties), cmocka_unit_test(test_clipping), cmocka_unit_test(test_groups),
         cmocka_unit_test(test_slots), cmocka_unit_test(test_next), cmocka_unit_test(test_average),
         cmocka_unit_test(test_inner_step), cmocka_unit_test(test_several_blocks), cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_shared_states),
         cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
