@@ -180,6 +180,8 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n)
     }
     Diag *d = diag_error(p->cx->diags, "E0101", at, "%s cannot stand here", token_text(p, i));
     diag_primary(d, "%s may come here", expected_text(p, expected, n));
+    if (kind == T_NUMBER && n == 1 && has(expected, n, "a text") && p->tokens.at[i - 1].kind == '=')
+        diag_help(d, "a dim is open, or has named places; a size that is known is a `hyper`");
     int open = open_bracket(p, i);
     bool ended = kind == 0 || kind == T_SEP || kind == '}' || is_keyword(kind) || kind == ')' || kind == ']' ||
                  first_in_line(p, i);
