@@ -31,7 +31,10 @@ static const Dim *no_size(Frame *f, const Expr *at, Number n)
 {
     Elab *e = f->e;
     Diag *d;
-    if (n.kind == NUM_EXACT || n.kind == NUM_REAL) {
+    if (n.kind == NUM_REAL && n.real >= 9e15) {
+        d = fault(f, at->span, "E0207", "a size of %s is out of reach", plain_text(e, n));
+        diag_primary(d, "too many elements to count");
+    } else if (n.kind == NUM_EXACT || n.kind == NUM_REAL) {
         d = fault(f, at->span, "E0208", "a size is a whole number, but this is %s", plain_text(e, n));
         diag_primary(d, "%s", plain_text(e, n));
     } else {

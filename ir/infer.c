@@ -81,8 +81,28 @@ static Type with_roles(Arena *a, Type t, Type given)
     return r;
 }
 
+/* More elements for one of each free size than any machine holds; sizes past the ends of int64 have stopped there. */
+static bool type_is_endless(Dims *ds, Type t)
+{
+    const int64_t most = (int64_t)1 << 40;
+    const Dim *size = type_size(ds, t);
+    int64_t known;
+    for (int k = 0; k < size->nterms; k++)
+        if (size->terms[k].coef > most || size->terms[k].coef < -most) return true;
+    return dim_known(size, &known) && known > most;
+}
+
+static bool refuse_endless(Infer *i, Type t)
+{
+    Diag *d = infer_error(i, "E0207", "%s has more elements than can be held", type_text(i->arena, t));
+    diag_primary(d, "more than 2^40, each free size counted as 1");
+    for (int k = 0; k < t.rank; k++) infer_origin(i, d, &t.axes[k]);
+    return false;
+}
+
 bool infer_result_type(Infer *i, int index, Type t)
 {
+    if (type_is_endless(i->dims, t)) return refuse_endless(i, t);
     Value *out = &i->node->out[index];
     if (i->given && !type_is_poison(i->given[index])) {
         Type given = i->given[index];

@@ -306,6 +306,7 @@ static void test_mistakes(void **state)
         {MODEL(QUIET "dense(i, out = 2)"), "E0303"},
         {MODEL(QUIET "f32(i) + i"), "E0301"},
         {MODEL(QUIET "pick(x, i)"), "E0302"},
+        {"model m(x: f32[2000000, 2000000]) -> f32[2000000, 2000000] = x\n", "E0207"},
         {MODEL(QUIET "x |> dens(2)"), "E0402"},
         {MODEL(QUIET "y + x"), "E0401"},
         {MODEL(QUIET "x |> dense(2, bais = true)"), "E0403"},
