@@ -1,5 +1,6 @@
 /* expr.c: expressions. Numbers stay numbers until they meet a tensor. */
 #include "frontend/elab.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_LEVELS = 2000, MAX_VALUES = 500000 };
@@ -114,6 +115,32 @@ static Val compare_numbers(Frame *f, OpCode op, const Val *in, Span at)
     return poison;
 }
 
+static Val divides_by_zero(Frame *f, Span at)
+{
+    Diag *d = fault(f, at, "E0302", "this divides by zero");
+    diag_primary(d, "the divisor is 0");
+    return poison;
+}
+
+/* Infinite only where `inf` is written; never no number at all. */
+static Val settled_number(Frame *f, Number n, const Number *from, int count, Span at)
+{
+    double v;
+    bool endless = false;
+    for (int i = 0; i < count; i++) endless |= from[i].kind == NUM_REAL && isinf(from[i].real);
+    if (!number_known(&n, &v) || isfinite(v) || (isinf(v) && endless)) return val_number(n);
+    const char *text = source_text(f->e, at);
+    if (isnan(v)) {
+        Diag *d = fault(f, at, "E0302", "`%s` has no value", text);
+        diag_primary(d, "this is not a number");
+        return poison;
+    }
+    Diag *d = fault(f, at, "E0302", "`%s` has no finite value", text);
+    diag_primary(d, "infinite, or too large for every dtype");
+    diag_help(d, "where infinity is meant, write `inf`");
+    return poison;
+}
+
 static Val operate_numbers(Frame *f, OpCode op, const Val *in, int n, Span at)
 {
     Elab *e = f->e;
@@ -129,15 +156,11 @@ static Val operate_numbers(Frame *f, OpCode op, const Val *in, int n, Span at)
         nums[0] = number_whole(0);
         if (nums[1].kind == NUM_REAL) return val_number(number_real(-nums[1].real));
     }
+    if ((op == OP_DIV || op == OP_MOD) && nums[1].kind == NUM_EXACT && nums[1].p == 0) return divides_by_zero(f, at);
     bool binary = op == OP_NEG || (n == 2 && op_info(op)->flags & OPF_INFIX);
     if (!run && (binary ? number_binary(e, op == OP_NEG ? OP_SUB : op, nums[0], nums[1], &out)
                         : number_function(e, op, nums, n, &out)))
-        return val_number(out);
-    if (op == OP_DIV && nums[1].kind == NUM_EXACT && nums[1].p == 0) {
-        Diag *d = fault(f, at, "E0208", "this divides by zero");
-        diag_primary(d, "the divisor is 0");
-        return poison;
-    }
+        return settled_number(f, out, nums, n, at);
     Value *v[3];
     out = (Number){.kind = NUM_RUN};
     for (int i = 0; i < n; i++) {
@@ -361,7 +384,7 @@ static Val elaborate_kind(Frame *f, Expr *e, const Type *want)
 {
     switch (e->kind) {
     case EX_ERROR: return poison;
-    case EX_NUMBER: return val_number(number_parse(e->text));
+    case EX_NUMBER: return settled_number(f, number_parse(e->text), NULL, 0, e->span);
     case EX_TEXT: return (Val){.kind = VAL_TEXT, .text = e->text};
     case EX_REF: return value_of_ref(f, &e->ref, want);
     case EX_BINARY: case EX_UNARY: return operator_expr(f, e);

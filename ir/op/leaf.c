@@ -2,7 +2,7 @@
 #include "ir/op/op.h"
 #include "ir/num.h"
 
-/* Values that a dtype can hold, ends included; floats hold all. */
+/* Values that an integer dtype can hold, ends included. */
 static void dtype_ends(DType t, double *low, double *high)
 {
     static const double ends[DT_COUNT][2] = {
@@ -16,9 +16,14 @@ static void dtype_ends(DType t, double *low, double *high)
 
 static bool check_constant_value(Infer *i, Type t, double v)
 {
-    if (dtype_is_float(t.dtype)) return true;
+    if (dtype_is_float(t.dtype) && (!isfinite(v) || isfinite(dtype_round(t.dtype, v)))) return true;
     const char *name = dtype_name(t.dtype);
     const char *text = text_number(i->arena, v, false);
+    if (dtype_is_float(t.dtype)) {
+        Diag *d = infer_error(i, "E0302", "%s does not fit `%s`", text, name);
+        diag_primary(d, "it would become infinite");
+        return false;
+    }
     if (v != floor(v)) {
         Diag *d = infer_error(i, "E0301", "`%s` holds whole numbers, but this one is %s", name, text);
         diag_primary(d, "%s has a fraction", text);
