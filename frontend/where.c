@@ -72,6 +72,19 @@ static void label_name(Expr *e, void *context)
         diag_label(l->d, b->written, "`%s` = %s is written here", e->text, plain_text(l->f->e, b->val.num));
 }
 
+/* `option == dim` where all axes of a sample together are what the option tells. */
+static void help_flatten(Diag *d, Frame *f, const Expr *c, const Val *in)
+{
+    if (!in || !f->decl->inputs.n || in[0].kind != VAL_TENSOR || c->kind != EX_BINARY || c->op != OP_EQ) return;
+    if (c->a->kind != EX_REF || c->b->kind != EX_REF || !frame_dim(f, c->b->text)) return;
+    const Binding *b = map_get(f->values, c->a->text);
+    const Dim *told = b && b->option && b->val.kind == VAL_NUMBER ? number_dim(f->e, b->val.num) : NULL;
+    const Dim *sample = dim_const(f->e->dims, 1);
+    Type t = in[0].tensor->type;
+    for (int i = 1; i < t.rank; i++) sample = dim_mul(f->e->dims, sample, t.axes[i].dim);
+    if (told && t.rank > 2 && dim_equal(told, sample) == PROVED) diag_help(d, "put `flatten |>` before it");
+}
+
 /* `option == dim` where the option could have been left out. */
 static void help_option(Diag *d, Frame *f, const Expr *c)
 {
@@ -100,6 +113,7 @@ static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const 
     Labels labels = {f, d, {0}};
     expr_each(w->condition, label_name, &labels);
     diag_note(d, "%s:%d demands `%s`", w->span.source->name, source_line(w->span.source, w->span.lo), condition);
+    help_flatten(d, f, w->condition, in);
     help_option(d, f, w->condition);
     if (v == UNDECIDED)
         diag_help(d, "give the size a number, or its dim one by `-D`, or bounds that settle it: `dim N in 2..64`");
