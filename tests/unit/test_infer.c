@@ -36,7 +36,7 @@ static const Dim *size(Bench *b, int64_t v) { return dim_const(b->p->dims, v); }
 /* An input of any sizes; its axes come from places in the source. */
 static Value *input_of(Bench *b, const char *name, DType t, int rank, const Axis *axes)
 {
-    Axis with[MAX_RANK];
+    Axis with[MAX_RANK] = {0};
     for (int k = 0; k < rank; k++) {
         with[k] = axes[k];
         Origin *o = NEW(b->p->arena, Origin);
