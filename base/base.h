@@ -104,8 +104,6 @@ typedef struct Diags {
     VEC(Diag *) list;
     int errors, warnings;
 } Diags;
-/* Proof that an error was reported: the only way to make a poisoned value. */
-typedef struct Reported { int error; } Reported;
 /* Starts a message; span.source may be NULL for one that has no place in a file. */
 Diag *diag_error(Diags *d, const char *code, Span at, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Diag *diag_warning(Diags *d, const char *code, Span at, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -113,7 +111,6 @@ void diag_primary(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the text 
 void diag_label(Diag *d, Span at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_note(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void diag_help(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
-Reported diag_reported(const Diag *d);
 const char *diag_render(Arena *a, const Diag *d, bool colour);
 void diags_print(const Diags *d, FILE *to, bool colour); /* all, in order of place */
 

@@ -84,12 +84,6 @@ void diag_help(Diag *d, const char *fmt, ...)
     vec_push(d->all->arena, &d->helps, text);
 }
 
-Reported diag_reported(const Diag *d)
-{
-    Reported r = {d != NULL};
-    return r;
-}
-
 /* ---- rendering ---- */
 
 typedef struct Paint {

@@ -234,7 +234,6 @@ const TypeExpr *binding_type(const Frame *f, const char *name);
 bool callable_known(const Frame *f, const char *name);
 /* What a name means in function position; NULL after a message. */
 Function *function_named(Frame *f, const Path *path, const Expr *at);
-bool name_is_layer(const Frame *f, const char *name);
 const Symbol *symbol_named(const Frame *f, const char *name);
 
 const Definitions *definitions_of(const Frame *f);

@@ -358,12 +358,6 @@ bool callable_known(const Frame *f, const char *name)
            str_equal(name, "real") || str_equal(name, "int");
 }
 
-bool name_is_layer(const Frame *f, const char *name)
-{
-    const Decl *d = callable_named(f, name);
-    return !map_has(f->functions, name) && !map_has(f->values, name) && d && d->kind == DECL_LAYER;
-}
-
 static Function *unknown_function(Frame *f, const Path *path)
 {
     const char *name = path->text;

@@ -79,7 +79,6 @@ enum { MAX_RANK = 8 };
 Type type_scalar(DType t);
 Type type_make(Arena *a, DType t, int rank, const Axis *axes); /* copies the axes */
 Type type_with_dtype(Type t, DType d);                         /* same axes; a float or bool has no range */
-Type type_poison(Reported proof);
 bool type_is_poison(Type t);
 bool type_same(Type a, Type b);        /* dtype, range and sizes; roles and origins are ignored */
 bool type_same_shape(Type a, Type b);

@@ -53,12 +53,6 @@ Type type_with_dtype(Type t, DType d)
     return t;
 }
 
-Type type_poison(Reported proof)
-{
-    (void)proof;
-    return (Type){.dtype = DT_NONE};
-}
-
 bool type_is_poison(Type t)
 {
     return t.dtype == DT_NONE;

@@ -36,7 +36,6 @@ Val vsqrt(const Math *m, Val a);
 Val vless(const Math *m, Val a, Val b);          /* false where either is NaN, as are the next two */
 Val vmost(const Math *m, Val a, Val b);          /* a <= b */
 Val vequal(const Math *m, Val a, Val b);
-Val vnan(const Math *m, Val a);
 Val vpick(const Math *m, Val c, Val a, Val b);   /* c ? a : b */
 Val vboth(const Math *m, Val c, Val d);
 Val vnot(const Math *m, Val c);

@@ -45,7 +45,6 @@ Val vsign_of(const Math *m, Val size, Val sign)
 Val vless(const Math *m, Val a, Val b) { return LLVMBuildFCmp(m->cg->builder, LLVMRealOLT, a, b, ""); }
 Val vmost(const Math *m, Val a, Val b) { return LLVMBuildFCmp(m->cg->builder, LLVMRealOLE, a, b, ""); }
 Val vequal(const Math *m, Val a, Val b) { return LLVMBuildFCmp(m->cg->builder, LLVMRealOEQ, a, b, ""); }
-Val vnan(const Math *m, Val a) { return LLVMBuildFCmp(m->cg->builder, LLVMRealUNO, a, a, ""); }
 Val vpick(const Math *m, Val c, Val a, Val b) { return LLVMBuildSelect(m->cg->builder, c, a, b, ""); }
 Val vboth(const Math *m, Val c, Val d) { return LLVMBuildAnd(m->cg->builder, c, d, ""); }
 Val vnot(const Math *m, Val c) { return LLVMBuildNot(m->cg->builder, c, ""); }
