@@ -65,6 +65,7 @@ static const File *file_of(Elab *e, const Decl *d)
         return NULL;
     }
     map_set(e->paths, s->name, (void *)path);
+    vec_push(e->arena, &e->imported, path);
     map_set(e->files, key, file = file_parse(e->cx, s));
     if (file->broken) ((File *)e->file)->broken = true; /* what it defines may be hidden by the fault */
     return file;

@@ -8,15 +8,15 @@
 
 /* ---- std ---- */
 
-static const Source *std_source(Cx *cx, const FrontendOptions *o, const StdFile *file)
+static const Source *std_source(Elab *e, const StdFile *file)
 {
     Source *s = NULL;
-    if (o->std_dir) {
+    if (e->options->std_dir) {
         const char *base = strrchr(file->name, '/');
-        s = source_read(cx->arena, str_format(cx->arena, "%s/%s", o->std_dir, base ? base + 1 : file->name),
-                        file->name);
+        const char *path = str_format(e->arena, "%s/%s", e->options->std_dir, base ? base + 1 : file->name);
+        if ((s = source_read(e->arena, path, file->name))) vec_push(e->arena, &e->program->read, path);
     }
-    if (!s) s = source_new(cx->arena, file->name, file->text, file->size);
+    if (!s) s = source_new(e->arena, file->name, file->text, file->size);
     s->builtin = true;
     return s;
 }
@@ -24,7 +24,7 @@ static const Source *std_source(Cx *cx, const FrontendOptions *o, const StdFile 
 static void read_std(Elab *e)
 {
     for (int i = 0; i < std_nfiles; i++)
-        definitions_read(e, &e->std, file_parse(e->cx, std_source(e->cx, e->options, &std_files[i])));
+        definitions_read(e, &e->std, file_parse(e->cx, std_source(e, &std_files[i])));
 }
 
 /* ---- dims and -D ---- */
@@ -231,6 +231,7 @@ static Program *elaborate_file(Cx *cx, const File *file, const char *path, const
     if (path) import_root(e, path);
     unused_mark(e);
     Program *p = build_settled(e);
+    for (int i = 0; i < e->imported.n; i++) vec_push(cx->arena, &p->read, e->imported.at[i]);
     unused_warn(e);
     return cx->diags->errors ? NULL : p;
 }
@@ -246,7 +247,9 @@ Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options)
 {
     const char *base = strrchr(path, '/');
     Source *s = source_read(cx->arena, path, base ? base + 1 : path);
-    return s ? load_source(cx, s, path, options) : NULL;
+    Program *p = s ? load_source(cx, s, path, options) : NULL;
+    if (p) vec_push(cx->arena, &p->read, path);
+    return p;
 }
 
 Program *frontend_parse(Cx *cx, const char *name, const char *text, const FrontendOptions *options)

@@ -286,6 +286,7 @@ struct Program {
     Dims *dims;
     const char *name;           /* stem of the file, prefix of every symbol */
     const char *file;
+    VEC(const char *) read;     /* paths of all files it was made of, without the std that the compiler carries */
     DType real;                 /* what `real` is where no input settles it */
     VEC(Symbol *) symbols;
     VEC(Tensor) tensors;

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum Kind { KIND_SO, KIND_OBJ, KIND_HEADER, KIND_LLVM_IR, KIND_ASM, KIND_GRAPH, KIND_DOT, KIND_COUNT } Kind;
+typedef enum Kind {
+    KIND_SO, KIND_OBJ, KIND_HEADER, KIND_LLVM_IR, KIND_ASM, KIND_GRAPH, KIND_DOT, KIND_DEPS, KIND_COUNT
+} Kind;
 static const struct {
     const char *name, *ending;
 } kinds[] = {
     [KIND_SO] = {"so", ".so"},           [KIND_OBJ] = {"obj", ".o"}, [KIND_HEADER] = {"header", ".h"},
     [KIND_LLVM_IR] = {"llvm-ir", ".ll"}, [KIND_ASM] = {"asm", ".s"}, [KIND_GRAPH] = {"graph", ".graph.nn"},
-    [KIND_DOT] = {"dot", ".dot"},
+    [KIND_DOT] = {"dot", ".dot"},        [KIND_DEPS] = {"deps", ".d"},
 };
 typedef struct Product {
     Kind kind;
@@ -106,6 +108,35 @@ static bool load_weights(Args *a, const void **out)
     return !rc;
 }
 
+/* A name as make reads it. */
+static const char *make_word(Arena *arena, const char *path)
+{
+    Text t = {.arena = arena};
+    for (; *path; path++) {
+        if (strchr(" #:", *path)) text_add(&t, "\\");
+        text_add(&t, *path == '$' ? "$$" : "%c", *path);
+    }
+    return text_done(&t);
+}
+
+/* For make and ninja: what is made here, and of which files. */
+static void dependencies_print(Args *a, const Program *p, const Products *products, Text *to)
+{
+    Arena *arena = a->cx->arena;
+    const char *weights = args_text(a, OPT_WEIGHTS), *space = "";
+    for (int i = 0; i < products->list.n; i++) {
+        const Product *x = &products->list.at[i];
+        if (x->kind == KIND_DEPS || !strcmp(x->path, "-")) continue;
+        text_add(to, "%s%s", space, make_word(arena, x->path));
+        space = " ";
+    }
+    if (!*space) text_add(to, "%s", make_word(arena, product_path(a, p, KIND_SO, true)));
+    text_add(to, ":");
+    for (int i = 0; i < p->read.n; i++) text_add(to, " \\\n  %s", make_word(arena, p->read.at[i]));
+    if (weights) text_add(to, " \\\n  %s", make_word(arena, weights));
+    text_add(to, "\n");
+}
+
 static bool make(Args *a, Program *p, Products *products)
 {
     const void *weights;
@@ -137,6 +168,10 @@ static bool make(Args *a, Program *p, Products *products)
             break;
         case KIND_DOT:
             dot_print(p, &text);
+            x->bytes = text_bytes(text_done(&text));
+            break;
+        case KIND_DEPS:
+            dependencies_print(a, p, products, &text);
             x->bytes = text_bytes(text_done(&text));
             break;
         case KIND_COUNT: break;
