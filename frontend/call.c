@@ -207,6 +207,7 @@ static Val apply_framed(Frame *f, Frame *in, const Function *fn, Val *inputs, in
     if (!options_implicit(in, f, fn) || !options_bind(in, f, fn, at)) return poison;
     if (n ? !signature_solve(in, inputs, at) : !result_solve(in, want, at)) return poison;
     if (!wheres_check(in, inputs, at, texts)) return poison;
+    if (n) loss_applied(f, fn, inputs[0], texts ? texts[0] : NULL, at);
     bool tensors = false;
     bool trees = false;
     for (int i = 0; i < n; i++) tensors |= inputs[i].kind == VAL_TENSOR;

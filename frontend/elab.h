@@ -152,6 +152,7 @@ typedef struct Hyperparameter {
     BindingState state;
     Val val;
 } Hyperparameter;
+typedef struct LossUse { Frame *frame; const struct LossWant *want; const Value *value; const char *text; Span at; } LossUse;
 typedef struct NextValue { int tensor; Value *value; Span span; int count; } NextValue;
 struct Definitions { /* of a file, or of std */
     const File *file;
@@ -192,6 +193,7 @@ struct Elab {
     Binding *optimizer;         /* and its optimizer */
     Frame *train_frame;
     Value *loss;                /* NULL where there is none, or none that has a gradient */
+    VEC(LossUse) losses; /* std's losses that were applied */
     Map *leaf_owners;           /* state of an optimizer -> the instance that has it */
     VEC(Binding *) active;
     VEC(const Decl *) applying;
@@ -210,6 +212,7 @@ struct Elab {
 /* ---- fault.c: messages ---- */
 /* At the innermost place outside std: a mistake in a call of std never surfaces inside std's body. */
 Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
+Diag *warning(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Val missing(const Frame *f, Span at, const char *what); /* E0409: not available yet */
 void drop_echoes(Diags *all);
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -371,6 +374,10 @@ bool *gradient_targets(Elab *e, Value *loss, Node **blocked); /* by program tens
 void check_objective(Frame *f, const Expr *e, Val loss);
 Val gradient_of(Frame *f, Val of, Val with, Span at);
 Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at);
+
+/* ---- loss.c: losses that take probabilities, and those that take logits ---- */
+void loss_applied(Frame *f, const Function *fn, Val in, const char *text, Span at); /* its first input */
+void losses_check(Elab *e);
 
 /* ---- unused.c: marks items that nothing reads, and warns ---- */
 void unused_mark(Elab *e);

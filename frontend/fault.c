@@ -30,25 +30,40 @@ static bool said_before(const Diags *all, const Diag *d, int upto)
     return false;
 }
 
-Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...)
+/* At the innermost place outside std, once. */
+static Diag *say(const Frame *f, Severity severity, Span at, const char *code, const char *message)
 {
     Elab *e = f->e;
-    va_list ap;
-    va_start(ap, fmt);
-    const char *message = str_vformat(e->arena, fmt, ap);
-    va_end(ap);
     Span inner = at;
     const Site *s = f->applied;
     while (at.source && at.source->builtin && s) {
         at = s->span;
         s = s->applied;
     }
-    Diag probe = {.code = code, .primary = at};
-    bool again = said_before(e->cx->diags, &probe, e->cx->diags->list.n);
-    Diag *d = diag_error(again ? &e->dropped : e->cx->diags, code, at, "%s", message);
+    Diag probe = {.severity = severity, .code = code, .primary = at};
+    Diags *to = said_before(e->cx->diags, &probe, e->cx->diags->list.n) ? &e->dropped : e->cx->diags;
+    Diag *d = (severity == SEV_ERROR ? diag_error : diag_warning)(to, code, at, "%s", message);
     if (inner.source && inner.source != at.source)
         diag_note(d, "found in %s:%d, which this applies", inner.source->name, source_line(inner.source, inner.lo));
     return d;
+}
+
+Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *message = str_vformat(f->e->arena, fmt, ap);
+    va_end(ap);
+    return say(f, SEV_ERROR, at, code, message);
+}
+
+Diag *warning(const Frame *f, Span at, const char *code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *message = str_vformat(f->e->arena, fmt, ap);
+    va_end(ap);
+    return say(f, SEV_WARNING, at, code, message);
 }
 
 /* The graph's own checks say their message at the same place for every application: only the first is kept. */

@@ -180,7 +180,7 @@ static Program *build_program(Elab *e)
     p->init = graph_new(p, GRAPH_INIT, "init", NULL);
     e->own = (Definitions){.file = e->file, .name = ""};
     e->std = (Definitions){.name = ""};
-    e->modules.n = 0;
+    e->modules.n = e->losses.n = 0;
     e->applied = map_new(e->arena);
     e->unknown = map_new(e->arena);
     e->places = map_new(e->arena);
@@ -197,6 +197,7 @@ static Program *build_program(Elab *e)
     models_build(e);
     trains_build(e);
     unapplied_check(e);
+    losses_check(e);
     drop_echoes(e->cx->diags);
     if (!p->init->results.n) block_return(p->init->body, NULL, 0);
     program_place_tensors(p);

@@ -335,6 +335,15 @@ void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 uint64_t random_stream(const char *path, int ordinal);
 bool random_by_row(const Graph *g, Type t); /* whether a draw of that type counts its first axis in samples */
 
+/* ---- interval.c: what the numbers of a value can be, as far as a simple look at the operators tells ---- */
+typedef enum Basis {
+    BASIS_KNOWN,   /* the text tells both ends */
+    BASIS_GIVEN,   /* an end is open because the host gives it, or a state holds it: it may well be closer */
+    BASIS_LEARNED, /* an end is open because of a parameter or a draw: any number will come */
+} Basis;
+typedef struct Interval { double low, high; Basis basis; } Interval;
+Interval *graph_intervals(const Graph *g, Arena *a); /* by Value.id */
+
 /* ---- print.c: the flat form ---- */
 /* The dtype of a bare number as an operand: of the result, or, of what compares, of the other operand. DT_NONE: a number
    has a line of its own there. */

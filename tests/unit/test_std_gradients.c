@@ -154,6 +154,7 @@ static void test_losses(void **state)
     check_model("tanh", "f32[N, 3]", "huber(t(x), y, d = 0.2)");
     check_model("tanh", "f32[N, 3]", "hinge(t(x), y)");
     check_model("tanh", "f32[N, 3]", "cross_entropy_soft(t(x), y)");
+    check_model("tanh", "f32[N, 3]", "cross_entropy_soft_logits(t(x), y)");
     check_model("tanh", "f32[N, 3]", "kl_normal(t(x), y)");
     check_model("tanh", "f32[N, 3]", "kl_normal(y, t(x))");
     check_model("tanh", "f32[N, 3]", "mean(cosine_similarity(t(x), y))");
