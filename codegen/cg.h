@@ -276,7 +276,8 @@ LLVMValueRef *graph_phases(Cg *cg, const Graph *g, const char *name, int *out_n)
 LLVMValueRef begin_emit(Cg *cg, const EntryCode *code);
 void layer_emit(Cg *cg, const EntryCode *code);           /* the typed function */
 void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes); /* S_bytes */
-LLVMValueRef init_emit(Cg *cg);                           /* S_init */
+LLVMValueRef start_emit(Cg *cg);                          /* S_start */
+LLVMValueRef init_emit(Cg *cg, LLVMValueRef start);       /* S_init */
 LLVMValueRef prepare_emit(Cg *cg);                        /* S_prepare */
 typedef struct Control { LLVMValueRef was, at; } Control; /* of floating-point arithmetic */
 Control control_begin(Cg *cg);                            /* the default, where another was set */
@@ -300,7 +301,7 @@ typedef enum AbiStruct {
 #include "runtime/abi.def"
     ABI_COUNT
 } AbiStruct;
-enum { MAX_FIELDS = 40, NNRT_ABI_NUMBER = 1 };
+enum { MAX_FIELDS = 40, NNRT_ABI_NUMBER = 2 };
 typedef struct AbiConst { AbiStruct of; LLVMValueRef fields[MAX_FIELDS]; } AbiConst; /* zero where nothing was set */
 LLVMTypeRef abi_type(Cg *cg, AbiStruct s);
 void abi_set(AbiConst *c, size_t offset, LLVMValueRef v);
@@ -309,5 +310,6 @@ LLVMValueRef abi_const(Cg *cg, const AbiConst *c);
 LLVMValueRef abi_load(Cg *cg, LLVMValueRef base, size_t offset, LLVMTypeRef type);
 
 /* ---- descriptor.c ---- */
-void descriptor_emit(Cg *cg, Entries entries, const EntryCode *codes, LLVMValueRef init, LLVMValueRef prepare);
+typedef struct Setters { LLVMValueRef start, init, prepare; } Setters; /* the functions that write areas, and no entries */
+void descriptor_emit(Cg *cg, Entries entries, const EntryCode *codes, Setters setters);
 #endif

@@ -262,8 +262,7 @@ static LLVMValueRef entries_const(Cg *cg, Entries entries, const EntryCode *code
     return array_const(cg, "entries", abi_type(cg, ABI_nnrt_entry), at, entries.n);
 }
 
-static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes, LLVMValueRef init,
-                                LLVMValueRef prepare)
+static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes, Setters setters)
 {
     Program *p = cg->program;
     AbiConst c = {.of = ABI_nnrt_model};
@@ -291,14 +290,15 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     SET_INT(cg, c, nnrt_model, nentries, entries.n);
     SET_INT(cg, c, nnrt_model, ntrains, p->trains.n);
     SET_INT(cg, c, nnrt_model, hparams_bytes, 8 + 8 * p->hypers.n);
-    SET(c, nnrt_model, init, init);
-    SET(c, nnrt_model, prepare, prepare);
+    SET(c, nnrt_model, init, setters.init);
+    SET(c, nnrt_model, prepare, setters.prepare);
+    SET(c, nnrt_model, start, setters.start);
     return abi_const(cg, &c);
 }
 
-void descriptor_emit(Cg *cg, Entries entries, const EntryCode *codes, LLVMValueRef init, LLVMValueRef prepare)
+void descriptor_emit(Cg *cg, Entries entries, const EntryCode *codes, Setters setters)
 {
-    LLVMValueRef model = global_const(cg, "model", model_const(cg, entries, codes, init, prepare), 8);
+    LLVMValueRef model = global_const(cg, "model", model_const(cg, entries, codes, setters), 8);
     const char *name = str_format(cg->arena, "%s_model", cg->program->name);
     function_begin(cg, name, LLVMFunctionType(cg->ptr, NULL, 0, false), true);
     LLVMBuildRet(cg->builder, model);

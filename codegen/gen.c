@@ -12,8 +12,10 @@ static void program_emit(Cg *cg, Entries entries)
         layer_emit(cg, &codes[i]);
     }
     layer_bytes_emit(cg, entries, codes);
-    LLVMValueRef init = init_emit(cg), prepare = prepare_emit(cg);
-    descriptor_emit(cg, entries, codes, init, prepare);
+    Setters setters = {.start = start_emit(cg)};
+    setters.init = init_emit(cg, setters.start);
+    setters.prepare = prepare_emit(cg);
+    descriptor_emit(cg, entries, codes, setters);
 }
 
 bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out)

@@ -349,8 +349,10 @@ static void add_state_functions(Header *h)
                 "/* First values of params and opt, settled by the seed; opt and ws may be NULL.\n"
                 "   NNRT_OK, NNRT_ERR_NULL. */\n"
                 "int32_t %s_init(void *params, void *opt, uint64_t seed, void *ws);\n\n"
+                "/* First values of opt alone, for params as they are: after the host wrote weights of its own. */\n"
+                "int32_t %s_start(const void *params, void *opt, uint64_t seed, void *ws);\n\n"
                 "/* To be called after the host wrote to params. NNRT_OK, NNRT_ERR_NULL. */\n"
-                "int32_t %s_prepare(void *params);\n\n", s, s);
+                "int32_t %s_prepare(void *params);\n\n", s, s, s);
 }
 
 const char *codegen_header(Program *p)

@@ -1,36 +1,6 @@
-/* First values: drawn from a seed, or taken from weights that were given at compile time. */
+/* First values: drawn from a seed, or taken from weights that were given at compile time. Those of an optimizer are made of
+   the parameters as they then are. */
 #include "codegen/cg.h"
-
-static bool writes_area(const Node *kernel, Area area)
-{
-    for (int i = 0; i < kernel->nout; i++)
-        if (kernel->out[i].place.area == area)
-            return true;
-    return false;
-}
-
-typedef struct FirstCall { const Node *node; LLVMValueRef kernel; } FirstCall;
-
-static void call_first(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
-{
-    const FirstCall *c = context;
-    const KernelAttr *k = c->node->attr.kernel;
-    (void)none, (void)carry;
-    LLVMValueRef rows = k->prefix ? dim_value(cg, k->dims[0]) : const_i64(cg, 1);
-    kernel_call(cg, c->node, c->kernel, const_i64(cg, 0), rows);
-}
-
-/* An optimizer's state is given first values only where the host has a place for it. */
-static void run_kernels(Cg *cg, const Graph *g, LLVMValueRef *kernels, LLVMValueRef has_opt)
-{
-    int i = 0;
-    for (const Node *n = g->body->first; n; n = n->next) {
-        if (n->op != OP_KERNEL)
-            continue;
-        LLVMValueRef when = writes_area(n, AREA_OPT) ? has_opt : LLVMConstInt(cg->i1, 1, false);
-        loop_when(cg, when, NULL, call_first, &(FirstCall){n, kernels[i++]});
-    }
-}
 
 static void copy_word(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
 {
@@ -67,35 +37,89 @@ static void fill_frame(Cg *cg, LLVMValueRef frame, LLVMValueRef f)
                        frame_address(cg, frame, cg->frame->hypers + i));
 }
 
-/* int32_t (void *params, void *opt, uint64_t seed, void *work): what work is needed is small and on the stack. */
-LLVMValueRef init_emit(Cg *cg)
+static LLVMTypeRef first_type(Cg *cg)
 {
-    LLVMBuilderRef b = cg->builder;
-    const Graph *g = cg->program->init;
-    VEC(LLVMValueRef) kernels = {0};
-    int64_t bytes = 0;
+    return LLVMFunctionType(cg->i32, (LLVMTypeRef[]){cg->ptr, cg->ptr, cg->i64, cg->ptr}, 4, false);
+}
+
+typedef struct Kernels { Arena *arena; VEC(const Node *) nodes; VEC(LLVMValueRef) code; int64_t work_bytes; } Kernels;
+
+static Kernels kernels_emit(Cg *cg, const Graph *g)
+{
+    Kernels k = {.arena = cg->arena};
     cg->frame->used.n = 0;
-    for (const Node *n = g ? g->body->first : NULL; n; n = n->next)
-        if (n->op == OP_KERNEL)
-            vec_push(cg->arena, &kernels, kernel_emit(cg, g, n));
-    if (cg->frame->used.n || (g && g->work_bytes && !dim_known(g->work_bytes, &bytes)))
+    for (const Node *n = g ? g->body->first : NULL; n; n = n->next) {
+        if (n->op != OP_KERNEL)
+            continue;
+        vec_push(k.arena, &k.nodes, n);
+        vec_push(k.arena, &k.code, kernel_emit(cg, g, n));
+    }
+    if (cg->frame->used.n || (g && g->work_bytes && !dim_known(g->work_bytes, &k.work_bytes)))
         UNREACHABLE("first values that depend on a size");
-    LLVMTypeRef params[4] = {cg->ptr, cg->ptr, cg->i64, cg->ptr};
-    const char *name = str_format(cg->arena, "%s_init", cg->program->name);
-    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, params, 4, false), true);
+    return k;
+}
+
+/* What work these kernels need is small and on the stack. */
+static void run_kernels(Cg *cg, const Kernels *all)
+{
+    LLVMValueRef frame = cg->kernel->frame = stack_array(cg, cg->i8, frame_bytes(cg) + all->work_bytes);
+    fill_frame(cg, frame, cg->kernel->function);
+    for (int i = 0; i < all->nodes.n; i++) {
+        const KernelAttr *attr = all->nodes.at[i]->attr.kernel;
+        LLVMValueRef rows = attr->prefix ? dim_value(cg, attr->dims[0]) : const_i64(cg, 1);
+        kernel_call(cg, all->nodes.at[i], all->code.at[i], const_i64(cg, 0), rows);
+    }
+}
+
+/* int32_t (const void *params, void *opt, uint64_t seed, void *work) */
+LLVMValueRef start_emit(Cg *cg)
+{
+    const Graph *g = cg->program->start;
+    Kernels kernels = kernels_emit(cg, g);
+    LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_start", cg->program->name), first_type(cg), true);
+    if (g) {
+        for (unsigned i = 0; i < 2; i++)
+            if (i || cg->program->params_bytes)
+                fail_if(cg, LLVMBuildIsNull(cg->builder, LLVMGetParam(f, i), ""), STATUS_NULL);
+        Control control = control_begin(cg);
+        cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
+        run_kernels(cg, &kernels);
+        cg->kernel = NULL;
+        control_end(cg, control);
+    }
+    LLVMBuildRet(cg->builder, LLVMConstInt(cg->i32, STATUS_OK, false));
+    return f;
+}
+
+typedef struct StartCall { LLVMValueRef start, init; } StartCall;
+
+static void call_start(Cg *cg, LLVMValueRef none, Carry *carry, void *context)
+{
+    const StartCall *c = context;
+    (void)none, (void)carry;
+    LLVMValueRef args[4];
+    LLVMGetParams(c->init, args);
+    LLVMBuildCall2(cg->builder, first_type(cg), c->start, args, 4, "");
+}
+
+/* int32_t (void *params, void *opt, uint64_t seed, void *work): an optimizer's state is given first values only where the
+   host has a place for it. */
+LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
+{
+    const Graph *g = cg->program->init;
+    Kernels kernels = kernels_emit(cg, g);
+    LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_init", cg->program->name), first_type(cg), true);
     if (cg->program->params_bytes)
-        fail_if(cg, LLVMBuildIsNull(b, LLVMGetParam(f, 0), ""), STATUS_NULL);
+        fail_if(cg, LLVMBuildIsNull(cg->builder, LLVMGetParam(f, 0), ""), STATUS_NULL);
     Control control = control_begin(cg);
-    Kernel k = {.graph = g, .function = f, .lanes = 1};
-    k.frame = stack_array(cg, cg->i8, frame_bytes(cg) + bytes);
-    cg->kernel = &k;
-    fill_frame(cg, k.frame, f);
-    if (g)
-        run_kernels(cg, g, kernels.at, LLVMBuildIsNotNull(b, LLVMGetParam(f, 1), ""));
+    cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
+    run_kernels(cg, &kernels);
     copy_weights(cg, LLVMGetParam(f, 0));
     control_end(cg, control);
-    LLVMBuildRet(b, LLVMConstInt(cg->i32, STATUS_OK, false));
+    LLVMValueRef has_opt = LLVMBuildIsNotNull(cg->builder, LLVMGetParam(f, 1), "");
+    loop_when(cg, has_opt, NULL, call_start, &(StartCall){start, f});
     cg->kernel = NULL;
+    LLVMBuildRet(cg->builder, LLVMConstInt(cg->i32, STATUS_OK, false));
     return f;
 }
 

@@ -75,7 +75,7 @@ static bool check_function(Program *p, Map *taken, const Entry *e)
 
 bool names_check(Program *p, Entries entries)
 {
-    static const char *const own[] = {"bytes", "init", "prepare", "model", "hparams"};
+    static const char *const own[] = {"bytes", "init", "start", "prepare", "model", "hparams"};
     Map *taken = map_new(p->arena);
     for (size_t i = 0; i < COUNT(own); i++)
         map_set(taken, str_format(p->arena, "%s_%s", p->name, own[i]), "every compiled model");

@@ -217,8 +217,8 @@ static bool item_line(Flat *f, const Decl *d, TrainInfo *t, const Item *item)
     switch (item->kind) {
     case ITEM_BIND: return bind_line(f, item);
     case ITEM_PARAM: case ITEM_STATE:
-        if (f->graph->kind == GRAPH_INIT) return tensor_line(f, item);
-        return flat_error(f, item->span, "tensors are declared in the `.init` block");
+        if (graph_is_first(f->graph)) return tensor_line(f, item);
+        return flat_error(f, item->span, "tensors are declared in the `.init` and `.start` blocks");
     case ITEM_SETTING: return setting_line(f, t, item);
     case ITEM_RESULT:
         if (f->graph->kind == GRAPH_MODEL) return outputs_line(f, d, item->value);
@@ -331,18 +331,27 @@ static bool train_decl(Flat *f, const Decl *d)
     return flat_error(f, d->head, "a train block of the flat form is a step, eval, grad or update");
 }
 
-static bool is_init(const Decl *d)
+typedef struct FirstName { const char *entry; GraphKind kind; } FirstName;
+
+/* NAME.init and NAME.start, which declare the tensors; NULL for a model. */
+static const FirstName *first_name(const Decl *d)
 {
-    return d->kind == DECL_MODEL && d->path.parts.n > 1 && str_equal(d->path.parts.at[d->path.parts.n - 1], "init");
+    static const FirstName names[] = {{"init", GRAPH_INIT}, {"start", GRAPH_START}};
+    const char *last = d->kind == DECL_MODEL && d->path.parts.n > 1 ? d->path.parts.at[d->path.parts.n - 1] : "";
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_equal(last, names[i].entry)) return &names[i];
+    return NULL;
 }
 
-static bool init_decl(Flat *f, const Decl *d, const FrontendOptions *options)
+static bool first_decl(Flat *f, const Decl *d, GraphKind kind, const FrontendOptions *options)
 {
-    const char *name = f->program->name;
+    Program *p = f->program;
+    const char *name = p->name;
     entry_of(f->arena, &d->path, &name);
-    f->program->name = options->name ? options->name : name;
-    f->program->init = graph_read(f, d, GRAPH_INIT, f->program->name, NULL);
-    return f->program->init != NULL;
+    p->name = options->name ? options->name : name;
+    Graph *g = graph_read(f, d, kind, p->name, NULL);
+    *(kind == GRAPH_INIT ? &p->init : &p->start) = g;
+    return g != NULL;
 }
 
 static bool model_decl(Flat *f, const Decl *d)
@@ -374,10 +383,11 @@ static bool decls_read(Flat *f, const File *file, const FrontendOptions *options
     for (int i = 0; i < file->decls.n; i++)
         if (!head_decl(f, file->decls.at[i])) return false;
     for (int i = 0; i < file->decls.n; i++)
-        if (is_init(file->decls.at[i]) && !init_decl(f, file->decls.at[i], options)) return false;
+        if (first_name(file->decls.at[i]) &&
+            !first_decl(f, file->decls.at[i], first_name(file->decls.at[i])->kind, options)) return false;
     for (int i = 0; i < file->decls.n; i++) {
         const Decl *d = file->decls.at[i];
-        if (d->kind == DECL_MODEL && !is_init(d) && !model_decl(f, d)) return false;
+        if (d->kind == DECL_MODEL && !first_name(d) && !model_decl(f, d)) return false;
         if (d->kind == DECL_TRAIN && !train_decl(f, d)) return false;
     }
     return true;

@@ -165,14 +165,21 @@ static bool constant_sizes(Frame *f, const Item *it, Type t)
     return true;
 }
 
-/* ---- first values, in the graph that makes them all ---- */
+/* ---- first values, in the two graphs that make them ---- */
 
 typedef struct Around { Graph *graph; Block *block; Value **tensors; int ntensors; const char *draws; } Around;
 
-static Around init_enter(Elab *e, const char *path)
+static Graph *first_graph(Program *p, Role role)
+{
+    if (role != ROLE_OPT) return p->init;
+    if (!p->start) p->start = graph_new(p, GRAPH_START, "start", NULL);
+    return p->start;
+}
+
+static Around first_enter(Elab *e, Role role, const char *path)
 {
     Around was = {e->graph, e->block, e->tensors, e->ntensors, e->draw_path};
-    e->graph = e->program->init;
+    e->graph = first_graph(e->program, role);
     e->block = e->graph->body;
     e->tensors = NULL;
     e->ntensors = 0;
@@ -180,7 +187,7 @@ static Around init_enter(Elab *e, const char *path)
     return was;
 }
 
-static void init_leave(Elab *e, Around was)
+static void first_leave(Elab *e, Around was)
 {
     e->graph = was.graph;
     e->block = was.block;
@@ -192,18 +199,19 @@ static void init_leave(Elab *e, Around was)
 static void add_first_value(Elab *e, int tensor, Value *v)
 {
     Result r = {.kind = RESULT_NEXT, .name = e->program->tensors.at[tensor].path, .index = tensor};
-    graph_add_result(e->program->init, r, v);
+    graph_add_result(e->graph, r, v);
 }
 
 static void first_value(Frame *f, const Item *it, int tensor)
 {
     Elab *e = f->e;
-    Type type = e->program->tensors.at[tensor].type;
-    Around was = init_enter(e, e->program->tensors.at[tensor].path);
+    const Tensor *t = &e->program->tensors.at[tensor];
+    Type type = t->type;
+    Around was = first_enter(e, t->role, t->path);
     Val v = elaborate(f, it->value, &type);
     if (v.kind != VAL_POISON) v = result_check(f, it->type, v, it->value->span);
     if (v.kind == VAL_TENSOR) add_first_value(e, tensor, v.tensor);
-    init_leave(e, was);
+    first_leave(e, was);
 }
 
 /* Two layers at work on one parameter have states of their own: the second one's bear its name. */
@@ -279,13 +287,13 @@ static bool state_tree_may_stand(Frame *f, const Item *it)
 static void first_tree(Frame *f, const Item *it, const Tree *of, const int *tensors)
 {
     Elab *e = f->e;
-    Around was = init_enter(e, it->path.text);
+    Around was = first_enter(e, ROLE_OPT, it->path.text);
     Val v = tree_check(f, of->path, elaborate(f, it->value, NULL), it->value->span);
     for (int i = 0; v.kind == VAL_TREE && i < of->leaves.n; i++) {
         Value *first = tree_leaf(v.tree, of->leaves.at[i].tensor);
         if (first) add_first_value(e, tensors[i], first);
     }
-    init_leave(e, was);
+    first_leave(e, was);
 }
 
 static Val state_tree(Frame *f, const Item *it, const char *path)
@@ -318,7 +326,7 @@ Val param_value(Frame *f, const Item *it)
     const char *instance = instance_type(f, it->type);
     if (instance) return state_tree(f, it, instance);
     if (!type_of_expr(f, it->type, &type) || !constant_sizes(f, it, type)) return poison;
-    if (e->graph == e->program->init) {
+    if (graph_is_first(e->graph)) {
         Diag *d = fault(f, it->span, "E0412", "a first value cannot depend on `%s`", it->path.text);
         diag_primary(d, "first values are made of numbers and generators");
         return poison;

@@ -160,11 +160,12 @@ static void abstract_names(Frame *f, const Decl *d)
 static void check_unapplied(Elab *e, const Decl *d)
 {
     Program *p = e->program;
-    Graph *init = p->init;
+    Graph *init = p->init, *start = p->start;
     int tensors = p->tensors.n;
     Graph *g = graph_new(p, GRAPH_MODEL, d->path.text, NULL);
     graph_begin(e, g, false);
     p->init = graph_new(p, GRAPH_INIT, "init", NULL);
+    p->start = NULL;
     Map *places = e->places;
     e->places = map_new(e->arena);
     e->checking = true;
@@ -185,6 +186,7 @@ static void check_unapplied(Elab *e, const Decl *d)
     e->checking = false;
     e->places = places;
     p->init = init;
+    p->start = start;
     p->tensors.n = tensors;
 }
 

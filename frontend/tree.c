@@ -50,7 +50,7 @@ Value *tree_leaf(const Tree *t, int tensor)
     return NULL;
 }
 
-/* Its first value, where first values are made; else what was put in its place; else the parameter itself. */
+/* Its first value, where that is made; else what was put in its place; else the parameter itself. */
 Value *parameter(Frame *f, int tensor, Span at)
 {
     const Graph *g = f->e->graph;
@@ -58,7 +58,7 @@ Value *parameter(Frame *f, int tensor, Span at)
         Value *v = tree_leaf(o->tree, tensor);
         if (v && v->def->parent->graph == g) return v;
     }
-    for (int i = 0; g == f->e->program->init && i < g->results.n; i++)
+    for (int i = 0; graph_is_first(g) && i < g->results.n; i++)
         if (g->results.at[i].index == tensor) return g->body->last->in[i];
     return tensor_node(f, tensor, at);
 }

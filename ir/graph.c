@@ -211,6 +211,8 @@ void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n)
 
 /* ---- inputs and results of the whole ---- */
 
+bool graph_is_first(const Graph *g) { return g->kind == GRAPH_INIT || g->kind == GRAPH_START; }
+
 void graph_find_rows(Graph *g)
 {
     g->rows = dim_const(g->program->dims, 1);

@@ -198,7 +198,7 @@ struct Node {
 };
 struct Block { Graph *graph; Node *owner; Node *first, *last; }; /* last is RETURN once it is complete */
 
-typedef enum GraphKind { GRAPH_MODEL, GRAPH_STEP, GRAPH_EVAL, GRAPH_GRAD, GRAPH_UPDATE, GRAPH_INIT } GraphKind;
+typedef enum GraphKind { GRAPH_MODEL, GRAPH_STEP, GRAPH_EVAL, GRAPH_GRAD, GRAPH_UPDATE, GRAPH_INIT, GRAPH_START } GraphKind;
 typedef enum Stage { STAGE_BUILT, STAGE_DIFFERENTIATED, STAGE_FUSED, STAGE_PLANNED } Stage;
 typedef enum ResultKind {
     RESULT_OUTPUT,  /* of a model */
@@ -256,6 +256,7 @@ Graph *graph_clone(const Graph *g, GraphKind kind, Value **map);
 Node *node_clone(const Node *n, Block *b, Value **map);
 void graph_add_result(Graph *g, Result r, Value *v);
 void graph_find_rows(Graph *g); /* sets rows from the inputs */
+bool graph_is_first(const Graph *g); /* whether it makes first values: INIT or START */
 
 /* ---- program.c: everything one source file becomes ---- */
 typedef enum Role { ROLE_PARAM, ROLE_STATE, ROLE_OPT } Role;
@@ -294,7 +295,8 @@ struct Program {
     VEC(Hyper) hypers;
     VEC(Graph *) models;
     VEC(TrainInfo) trains;
-    Graph *init;                /* RESULT_NEXT of every tensor that has a first value */
+    Graph *init;                /* RESULT_NEXT of every parameter and state of layers: their first values */
+    Graph *start;               /* the same of every OPT tensor, which may depend on the parameters; NULL without any */
     int64_t params_bytes, trainable_bytes, opt_bytes;
 };
 Program *program_new(Cx *cx, const char *name, const char *file);

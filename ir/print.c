@@ -283,7 +283,7 @@ static void results_print(const Printer *p)
     if (!p->graph->body->last) return;
     if (p->graph->kind == GRAPH_MODEL) {
         return_print(p, p->graph->body->last);
-    } else if (p->graph->kind == GRAPH_INIT) {
+    } else if (graph_is_first(p->graph)) {
         tensors_print(p);
     } else {
         for (int i = 0; i < p->graph->results.n; i += result_print(p, i)) {}
@@ -308,13 +308,14 @@ static void outputs_print(const Printer *p)
 static const char *const entry_names[] = {
     [GRAPH_MODEL] = "", [GRAPH_STEP] = ".step", [GRAPH_EVAL] = ".eval",
     [GRAPH_GRAD] = ".grad", [GRAPH_UPDATE] = ".update", [GRAPH_INIT] = ".init",
+    [GRAPH_START] = ".start",
 };
 
 static void head_print(const Printer *p)
 {
     const Graph *g = p->graph;
-    bool model = g->kind == GRAPH_MODEL || g->kind == GRAPH_INIT;
-    const char *name = g->kind == GRAPH_INIT ? g->program->name : g->name;
+    bool model = g->kind == GRAPH_MODEL || graph_is_first(g);
+    const char *name = graph_is_first(g) ? g->program->name : g->name;
     text_add(p->to, "%s %s%s(", model ? "model" : "train", name, entry_names[g->kind]);
     for (int i = 0; i < g->inputs.n; i++) {
         const GraphInput *in = &g->inputs.at[i];

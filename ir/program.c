@@ -81,6 +81,7 @@ uint64_t program_opt_hash(const Program *p)
 bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context)
 {
     if (p->init && !visit(p->init, context)) return false;
+    if (p->start && !visit(p->start, context)) return false;
     for (int i = 0; i < p->models.n; i++)
         if (!visit(p->models.at[i], context)) return false;
     for (int i = 0; i < p->trains.n; i++) {

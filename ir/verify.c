@@ -150,6 +150,7 @@ static bool kind_gives(GraphKind kind, ResultKind r)
         [GRAPH_GRAD] = 1 << RESULT_LOSS | 1 << RESULT_METRIC | 1 << RESULT_STOP | 1 << RESULT_GRAD,
         [GRAPH_UPDATE] = 1 << RESULT_NEXT,
         [GRAPH_INIT] = 1 << RESULT_NEXT,
+        [GRAPH_START] = 1 << RESULT_NEXT,
     };
     return allowed[kind] >> r & 1;
 }
@@ -195,8 +196,10 @@ static void verify_results(Verifier *v)
         else if (r->kind == RESULT_OUTPUT && r->index != i) verify_fail(v, end, "output %d is called %d", i, r->index);
         else if (r->kind != RESULT_OUTPUT) verify_total(v, r, t, &next_total);
     }
-    for (int i = 0; g->kind == GRAPH_INIT && i < g->program->tensors.n; i++)
-        if (!given[i]) verify_fail(v, end, "`%s` has no first value", g->program->tensors.at[i].path);
+    for (int i = 0; graph_is_first(g) && i < g->program->tensors.n; i++)
+        if (given[i] != ((g->program->tensors.at[i].role == ROLE_OPT) == (g->kind == GRAPH_START)))
+            verify_fail(v, end, "`%s` %s first value", g->program->tensors.at[i].path,
+                        given[i] ? "is not one to be given a" : "has no");
 }
 
 static void verify_graph_inputs(Verifier *v)

@@ -299,9 +299,9 @@ static int32_t load(nnrt_session *s, const char *path)
         if (!status)
             status = read_all(&l, &r);
         if (!status)
-            status = nnrt__need_opt(s);
-        if (!status)
             status = nnrt__own_params(s);
+        if (!status)
+            status = nnrt__need_opt(s);
         if (!status)
             status = take_over(s, &l, &r);
         nnrt__loading_close(&l);

@@ -37,7 +37,7 @@ typedef struct nnrt_model nnrt_model;
 #endif
 
 /* ---- abi.def: the descriptor of a model ---- */
-#define NNRT_ABI 1u
+#define NNRT_ABI 2u
 enum nnrt_dtype { NNRT_BOOL = 1, NNRT_U8, NNRT_I8, NNRT_I32, NNRT_I64, NNRT_F32, NNRT_F64 };
 enum nnrt_role { NNRT_PARAM, NNRT_STATE, NNRT_OPT };
 enum nnrt_entry_kind { NNRT_PREDICT, NNRT_EVAL, NNRT_GRAD, NNRT_UPDATE, NNRT_STEP };
@@ -64,6 +64,7 @@ typedef void nnrt_phase_fn(void *work, uint32_t worker, uint32_t workers);
 typedef int32_t nnrt_end_fn(void *work);
 typedef int32_t nnrt_init_fn(void *params, void *opt, uint64_t seed, void *work);
 typedef int32_t nnrt_prepare_fn(void *params);
+typedef int32_t nnrt_start_fn(const void *params, void *opt, uint64_t seed, void *work);
 #define STRUCT(name) struct name {
 #define FIELD(kind, type, name) type name;
 #define END(name) };

@@ -211,21 +211,14 @@ int32_t nnrt__need_grads(nnrt_session *s)
     return need_area(s, &s->grads, s->model->grads_bytes);
 }
 
-/* First values of the optimizer's state alone; init writes parameters too, so these go to a scratch area. */
+/* An optimizer's state starts when it is first asked for, from the parameters as they then are. */
 int32_t nnrt__need_opt(nnrt_session *s)
 {
     const nnrt_model *m = s->model;
     if (s->opt)
         return NNRT_OK;
-    size_t bytes = (size_t)m->params_bytes;
-    void *scratch = nnrt__alloc(s, bytes);
-    if (!scratch)
-        return NNRT_ERR_MEMORY;
     int32_t status = need_area(s, &s->opt, m->opt_bytes);
-    if (!status && m->opt_bytes > 0)
-        status = m->init(scratch, s->opt, s->clock.seed, NULL);
-    nnrt__release(s, scratch, bytes);
-    return status;
+    return status || m->opt_bytes == 0 ? status : m->start(s->params, s->opt, s->clock.seed, NULL);
 }
 
 int32_t nnrt__prepare(nnrt_session *s)

@@ -29,7 +29,7 @@ static void print_edges(const Node *n, Text *to, const char *prefix, Arena *a)
 static bool print_graph(Graph *g, void *context)
 {
     Text *to = context;
-    static const char *const kinds[] = {"model", "step", "eval", "grad", "update", "init"};
+    static const char *const kinds[] = {"model", "step", "eval", "grad", "update", "init", "start"};
     Arena *a = to->arena;
     char *prefix = str_format(a, "%s.%s", g->name ? g->name : "", kinds[g->kind]);
     text_add(to, "  subgraph \"cluster_%s\" {\n    label=\"%s %s\";\n", prefix, kinds[g->kind], g->name ? g->name : "");

@@ -34,7 +34,7 @@ bool random_by_row(const Graph *g, Type t)
 static void draw_words(const Eval *e, const Node *n, int64_t row, int64_t element, uint32_t words[4])
 {
     const EvalInputs *in = e->in;
-    uint64_t stream = n->attr.random.stream, step = e->graph->kind == GRAPH_INIT ? 0 : in->step;
+    uint64_t stream = n->attr.random.stream, step = graph_is_first(e->graph) ? 0 : in->step;
     const uint32_t counter[4] = {(uint32_t)element, (uint32_t)row, (uint32_t)step, (uint32_t)stream};
     const uint32_t key[2] = {(uint32_t)in->seed, (uint32_t)(in->seed >> 32) ^ (uint32_t)(stream >> 32)};
     philox4x32(counter, key, words);

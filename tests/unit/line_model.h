@@ -146,6 +146,12 @@ static int32_t line_init(void *params, void *opt, uint64_t seed, void *work)
         memset(opt, 0, sizeof(Values));
     return NNRT_OK;
 }
+static int32_t line_start(const void *params, void *opt, uint64_t seed, void *work)
+{
+    (void)params, (void)seed, (void)work;
+    memset(opt, 0, sizeof(Values));
+    return NNRT_OK;
+}
 static int32_t line_prepare(void *params) { return params ? NNRT_OK : NNRT_ERR_NULL; }
 
 static const nnrt_symbol line_symbols[] = {{"N", 1, 1000}};
@@ -195,6 +201,6 @@ static const nnrt_model line_model = {
     .params_bytes = sizeof(Values), .grads_bytes = sizeof(Values), .opt_bytes = sizeof(Values),
     .symbols = line_symbols, .tensors = line_tensors, .hypers = line_hypers, .entries = line_entries,
     .trains = line_trains, .nsymbols = 1, .ntensors = 4, .nhypers = 1, .nentries = 5, .ntrains = 1,
-    .hparams_bytes = sizeof(Settings), .init = line_init, .prepare = line_prepare,
+    .hparams_bytes = sizeof(Settings), .init = line_init, .prepare = line_prepare, .start = line_start,
 };
 #endif

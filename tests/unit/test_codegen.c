@@ -195,18 +195,28 @@ static void entry_agrees(Compiled *c, const nnrt_entry *e)
         size_agrees(c, e, sizes[i]);
 }
 
+static void first_agree(const Compiled *c, const Graph *g, const EvalInputs *in, const Call *k)
+{
+    Array *first = NEW_ARRAY(c->cx->arena, Array, MAX_VALUES);
+    assert_true(graph_eval(g, in, c->cx->arena, first));
+    for (int i = 0; i < g->results.n; i++) {
+        assert_array_bound(&first[i], tensor_at(k, &c->p->tensors.at[g->results.at[i].index]));
+        in->tensors[g->results.at[i].index] = first[i];
+    }
+}
+
 static void init_agrees(Compiled *c)
 {
-    Array first[MAX_VALUES];
     Call k = {.params = memory_new(c->cx->arena, c->m->params_bytes), .opt = memory_new(c->cx->arena, c->m->opt_bytes)};
     EvalInputs in = {.symbols = k.symbols, .seed = 0x123456789abcu, .step = 9, .fma = c->fma};
     for (int i = 0; i < c->p->symbols.n; i++)
         k.symbols[i] = c->p->symbols.at[i]->fixed;
-    assert_true(graph_eval(c->p->init, &in, c->cx->arena, first));
+    in.tensors = NEW_ARRAY(c->cx->arena, Array, c->p->tensors.n + 1);
     assert_int_equal(c->m->init(k.params, NULL, 1, NULL), NNRT_OK);
     assert_int_equal(c->m->init(k.params, k.opt, in.seed, NULL), NNRT_OK);
-    for (int i = 0; i < c->p->init->results.n; i++)
-        assert_array_bound(&first[i], tensor_at(&k, &c->p->tensors.at[c->p->init->results.at[i].index]));
+    first_agree(c, c->p->init, &in, &k);
+    if (c->p->start)
+        first_agree(c, c->p->start, &in, &k);
 }
 
 static void model_agrees(const char *name, const char *level, bool fuse)

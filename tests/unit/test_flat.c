@@ -75,7 +75,7 @@ static void faults_are_refused(void **state)
     refused("  a: f32[2] = slice(x, start = 0, size = 2)\n  a", 3, "`over` is missing");
     refused("  a: f32[2] = slice(x, over = 0, size = 2)\n  a", 3, "`start` is missing");
     refused("  a: f32[2] = slice(x, over = 0, start = 3, size = 2)\n  a", 3, "must lie within the 4 places");
-    refused("  param m.w: f32[4] = 0\n  x", 3, "`.init` block");
+    refused("  param m.w: f32[4] = 0\n  x", 3, "`.init` and `.start` blocks");
 }
 
 static const char *replaced(Cx *cx, const char *text, const char *was, const char *now)

@@ -241,7 +241,7 @@ static void test_average(void **state)
     assert_int_equal(t->role, ROLE_OPT);
     assert_string_equal(t->key, "state/average.head.w");
     assert_int_equal(next_values(p->trains.at[0].step, "average"), 6);
-    assert_int_equal(next_values(p->init, "average"), 6);
+    assert_int_equal(next_values(p->start, "average"), 6);
     cx_free(cx);
     assert_agree(average);
 }

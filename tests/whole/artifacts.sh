@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 nnc=$build/nnc
 fail() { echo "FAILED: $*"; exit 1; }
-functions="bytes eval grad init model predict prepare step update"
+functions="bytes eval grad init model predict prepare start step update"
 
 # ---- sections and symbols ----
 check_library() { # library, model, header

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+"""What a train block's equations say, for fifty steps in f64 and f32 against a tape in NumPy from the same first values in the same
+order: penalties, clipping, freezing, groups, averaged and tied weights, shared towers, two networks against each other."""
+import pathlib, re, subprocess, sys, tempfile
+
+build, root = map(pathlib.Path, sys.argv[1:3])
+sys.path.insert(0, str(root / "tests/reference"))
+import numpy as np
+import independent as ind
+import tape
+from tape import Value, gradient
+
+STEPS, BATCH = 50, 8
+rng = np.random.default_rng(21)
+x4, y2 = rng.normal(size=(STEPS * BATCH, 4)), rng.normal(size=(STEPS * BATCH, 2))
+words = rng.integers(0, 9, (STEPS * BATCH, 3)).astype(np.int32)
+after = rng.integers(0, 9, STEPS * BATCH).astype(np.int32)
+same = rng.integers(0, 2, STEPS * BATCH).astype(float)
+
+NET = """dim N
+model net(x: REAL[N, 4]) -> REAL[N, 2] {
+  layer body = dense(5) |> tanh |> dense(3)
+  layer head = dense(2)
+  x |> body |> tanh |> head
+}
+train net(x, y: REAL[N, 2]) { %s }
+"""
+NET_SHAPES = {"net.body.dense1.w": (4, 5), "net.body.dense1.b": (5,), "net.body.dense2.w": (5, 3), "net.body.dense2.b": (3,),
+              "net.head.w": (3, 2), "net.head.b": (2,)}
+
+
+def net(w, x):
+    h = tape.tanh(Value(x) @ w["net.body.dense1.w"] + w["net.body.dense1.b"])
+    h = tape.tanh(h @ w["net.body.dense2.w"] + w["net.body.dense2.b"])
+    return h @ w["net.head.w"] + w["net.head.b"]
+
+
+def mse(p, y): return ((p - y) * (p - y)).mean()
+def norm(g): return np.sqrt(sum((v ** 2).sum() for v in g.values()))
+def clip(g, limit): return {k: v * min(1, limit / norm(g)) for k, v in g.items()}
+def slopes(e, w): return dict(zip(w, gradient(e, list(w.values()))))
+def part(w, prefix): return {k: v for k, v in w.items() if k.startswith(prefix)}
+def lower(w, g, lr): w.update({k: Value(w[k].data - lr * g[k]) for k in g})
+
+
+class Adam:
+    def __init__(self, lr, b1=0.9, b2=0.999):
+        self.lr, self.b1, self.b2, self.m, self.v = lr, b1, b2, {}, {}
+
+    def __call__(self, w, g, step):
+        for k in g:
+            m = self.m[k] = self.b1 * self.m.get(k, 0) + (1 - self.b1) * g[k]
+            v = self.v[k] = self.b2 * self.v.get(k, 0) + (1 - self.b2) * g[k] ** 2
+            w[k] = Value(w[k].data - self.lr * (m / (1 - self.b1 ** step)) / (np.sqrt(v / (1 - self.b2 ** step)) + 1e-8))
+
+
+# Each case: its name, the text, the parameters' shapes, the data by input, and a function that gives a step: it takes the parameters
+# (and whatever other state the checkpoint carries) in a dictionary, the step from 1 and the batch, and changes the dictionary.
+def penalties():
+    def step(w, t, x, y):
+        weights = [v for k, v in w.items() if k.endswith(".w")]
+        l2 = sum((v * v).sum() for v in weights[1:]) + (weights[0] * weights[0]).sum()
+        l1 = tape.absolute(w["net.head.w"]).sum() + tape.absolute(w["net.head.b"]).sum()
+        lower(w, slopes(mse(net(w, x), y) + 0.01 * l2 + 0.001 * l1, w), 0.1)
+    return NET % "loss mse(net(x), y) + 1e-2*l2(net.*.w) + 1e-3*l1(net.head)\n  optimizer sgd(lr = 0.1)", NET_SHAPES, (x4, y2), step
+
+
+def clipping():
+    adam = Adam(0.02)
+
+    def step(w, t, x, y):
+        adam(w, clip(slopes(mse(net(w, x), y), w), 0.05), t)
+    return NET % "loss mse(net(x), y)\n  g: tree = grad(loss, net)\n  net' = adam(net, clip_norm(g, limit = 0.05), lr = 0.02)", \
+        NET_SHAPES, (x4, y2), step
+
+
+def freezing():
+    def step(w, t, x, y):
+        lower(w, part(slopes(mse(net(w, x), y), w), "net.head"), 0.1)
+    return NET % "loss mse(net(x), y)\n  net.head' = sgd(net.head, grad(loss, net.head), lr = 0.1)", NET_SHAPES, (x4, y2), step
+
+
+def groups():
+    fast, slow = Adam(0.05), Adam(0.002)
+
+    def step(w, t, x, y):
+        g = slopes(mse(net(w, x), y), w)
+        fast(w, part(g, "net.head"), t)
+        slow(w, clip(part(g, "net.body"), 0.3), t)
+    return NET % ("loss mse(net(x), y)\n  net.head' = adam(net.head, grad(loss, net.head), lr = 0.05)\n"
+                  "  net.body' = adam(net.body, clip_norm(grad(loss, net.body), limit = 0.3), lr = 2e-3)"), NET_SHAPES, (x4, y2), step
+
+
+def averaged():
+    adam = Adam(0.02)
+
+    def step(w, t, x, y):
+        for k in NET_SHAPES:
+            w.setdefault("state/average." + k[4:], Value(w[k].data))
+        own = {k: w[k] for k in NET_SHAPES}
+        adam(own, slopes(mse(net(own, x), y), own), t)
+        w.update(own)
+        for k in NET_SHAPES:
+            mean = "state/average." + k[4:]
+            w[mean] = Value(0.9 * w[mean].data + 0.1 * own[k].data)
+    return NET % ("loss mse(net(x), y)\n  optimizer adam(lr = 0.02)\n  state average: net = net\n"
+                  "  average' = 0.9*average + 0.1*net'\n  metric mae(average(x), y)"), NET_SHAPES, (x4, y2), step
+
+
+def tied():
+    adam = Adam(0.01)
+
+    def step(w, t, i, y):
+        h = w["next.token.w"][i].mean(1) @ w["next.mix.w"] + w["next.mix.b"]
+        z = tape.tanh(h) @ w["next.token.w"].T
+        adam(w, slopes(-(tape.log_softmax(z)[np.arange(len(y)), y].mean()), w), t)
+    return """dim N
+model next(i: i32<9>[N, t = 3]) -> REAL[N, 9] {
+  layer token = embedding(6, real = REAL, init = normal(0.5))
+  layer mix = dense(6)
+  h = mean(token(i), over = t) |> mix |> tanh
+  h @ transpose(token.w)
+}
+train next(i, y: i32<9>[N]) {
+  loss cross_entropy_logits(next(i), y)
+  optimizer adam(lr = 0.01)
+}
+""", {"next.token.w": (9, 6), "next.mix.w": (6, 6), "next.mix.b": (6,)}, (words, after), step
+
+
+def towers():
+    adam = Adam(0.01)
+    x3 = rng.normal(size=x4.shape)
+
+    def see(w, x):
+        return tape.relu(Value(x) @ w["look.dense1.w"] + w["look.dense1.b"]) @ w["look.dense2.w"] + w["look.dense2.b"]
+
+    def step(w, t, a, b, s):
+        gap = see(w, a) - see(w, b)
+        d = tape.sqrt((gap * gap).sum(-1) + 1e-6)
+        far = tape.relu(0.8 - d)
+        adam(w, slopes((s * (d * d) + (1 - s) * (far * far)).mean(), w), t)
+    return """dim N
+layer look = dense(7) |> relu |> dense(3)
+model apart(a: REAL[N, 4], b: REAL[N, 4]) -> REAL[N] = sqrt(sum((look(a) - look(b))^2, over = last) + 1e-6)
+fn contrastive(d: REAL[N], same: REAL[N]; margin = 1) -> REAL = mean(same*d^2 + (1 - same)*relu(margin - d)^2)
+train apart(a, b, s: REAL[N]) {
+  d = apart(a, b)
+  loss contrastive(d, s, margin = 0.8)
+  optimizer adam(lr = 0.01)
+}
+""", {"look.dense1.w": (4, 7), "look.dense1.b": (7,), "look.dense2.w": (7, 3), "look.dense2.b": (3,)}, (x4, x3, same), step
+
+
+def opponents():
+    catch, fool = Adam(0.01, b1=0.5), Adam(0.005, b1=0.5)
+
+    def judge(w, x):
+        return tape.sigmoid(tape.relu(x @ w["judge.dense1.w"] + w["judge.dense1.b"], 0.2) @ w["judge.dense2.w"] + w["judge.dense2.b"])
+
+    def draw(w, z):
+        return tape.tanh(Value(z) @ w["draw.dense1.w"] + w["draw.dense1.b"]) @ w["draw.dense2.w"] + w["draw.dense2.b"]
+
+    def step(w, t, x, z):
+        fake = draw(w, z)
+        one, two = part(w, "judge"), part(w, "draw")
+        caught = -(tape.log(judge(w, Value(x))).mean()) - tape.log(1 - judge(w, tape.detach(fake))).mean()
+        g = slopes(caught, one)
+        after = dict(w)
+        catch(after, g, t)
+        fool(w, slopes(-(tape.log(judge(after, fake)).mean()), two), t)
+        w.update(part(after, "judge"))
+    return """dim N
+layer judge = dense(5) |> leaky_relu(0.2) |> dense(1) |> sigmoid
+model draw(z: REAL[N, 2]) -> REAL[N, 4] = z |> dense(6) |> tanh |> dense(4)
+train gan(x: REAL[N, 4], z) {
+  fake   = draw(z)
+  caught = bce(judge(x), 1) + bce(judge(detach(fake)), 0)
+  judge' = adam(judge, grad(caught, judge), lr = 0.01, b1 = 0.5)
+  fooled = bce(judge'(fake), 1)
+  draw'  = adam(draw, grad(fooled, draw), lr = 0.005, b1 = 0.5)
+  metric caught; metric fooled
+}
+""", {"judge.dense1.w": (4, 5), "judge.dense1.b": (5,), "judge.dense2.w": (5, 1), "judge.dense2.b": (1,), "draw.dense1.w": (2, 6),
+      "draw.dense1.b": (6,), "draw.dense2.w": (6, 4), "draw.dense2.b": (4,)}, (x4, y2), step
+
+
+def compiled(folder, text, real, first, data):
+    """The tensors of a run's checkpoint after fifty steps."""
+    dtype = np.float64 if real == "f64" else np.float32
+    (folder / "model.nn").write_text(text.replace("REAL", real))
+    ind.write_safetensors(folder / "first", {k: v.astype(dtype) for k, v in first.items()})
+    inputs = re.search(r"train \w+\((.*?)\) \{", text).group(1)
+    words = []
+    for name, array in zip(re.findall(r"(?:^|, )(\w+)(?=[:,]|$)", re.sub(r"\[.*?\]", "", inputs)), data):
+        np.save(folder / (name + ".npy"), array if array.dtype == np.int32 else array.astype(dtype))
+        words.append("--data=%s=%s.npy" % (name, name))
+    subprocess.run([build / "nnc", "train", "model.nn", "-O0", "--no-shuffle", "-q", "--epochs=1", "--batch=%d" % BATCH, "-w", "first",
+                    "--log", "run", *words], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    return ind.read_safetensors(folder / "run/checkpoint.safetensors")
+
+
+def agrees(folder, case, real, bound):
+    text, shapes, data, step = case()
+    first = {k: rng.uniform(-0.7, 0.7, s).astype(np.float32).astype(float) for k, s in shapes.items()}
+    data = [d if d.dtype == np.int32 else d.astype(np.float32).astype(float) for d in data]
+    w = {k: Value(v) for k, v in first.items()}
+    for t in range(STEPS):
+        rows = slice(t * BATCH, (t + 1) * BATCH)
+        step(w, t + 1, *(d[rows] for d in data))
+    got = compiled(folder, text, real, first, data)
+    assert set(w) == {k for k in got if not k.startswith("opt/")}, (sorted(w), sorted(got))
+    moved = max(np.max(np.abs(w[k].data - first[k])) for k in first)
+    worst = max(np.max(np.abs(got[k].astype(float) - v.data) / np.maximum(1, np.abs(v.data))) for k, v in w.items())
+    print("%s in %s: at most %.2g apart after %d steps; parameters moved by up to %.2g" % (case.__name__, real, worst, STEPS, moved))
+    assert worst < bound and moved > 1000 * bound, (worst, moved)
+
+
+with tempfile.TemporaryDirectory() as name:
+    for case in (penalties, clipping, freezing, groups, averaged, tied, towers, opponents):
+        for real, bound in (("f64", 1e-9), ("f32", 1e-4)):
+            agrees(pathlib.Path(name), case, real, bound)
