@@ -216,7 +216,25 @@ def agrees(folder, case, real, bound):
     assert worst < bound and moved > 1000 * bound, (worst, moved)
 
 
+def accumulated(folder):
+    """On whole numbers, where every sum is exact, four batches of 8 are one of 32 to the bit."""
+    (folder / "model.nn").write_text("dim N\nmodel line(x: f32[N, 3]) -> f32[N, 2] = x |> dense(2)\n"
+                                     "train line(x, y: f32[N, 2]) { loss mse(line(x), y)\n  optimizer sgd(lr = 0.125) }\n")
+    np.save(folder / "x.npy", rng.integers(-2, 3, (96, 3)).astype(np.float32))
+    np.save(folder / "y.npy", rng.integers(-3, 4, (96, 2)).astype(np.float32))
+    ind.write_safetensors(folder / "first", {"line.dense1.w": rng.integers(-2, 3, (3, 2)).astype(np.float32),
+                                             "line.dense1.b": np.array([1, -1], np.float32)})
+    files = []
+    for words in (["--batch=32"], ["--batch=8", "--accumulate=4"], ["--batch=8"]):
+        subprocess.run([build / "nnc", "train", "model.nn", "-q", "--no-shuffle", "--epochs=1", "-w", "first", "--log", "run", *words,
+                        "--data=x=x.npy", "--data=y=y.npy"], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        files.append((folder / "run/last.safetensors").read_bytes())
+    assert files[0] == files[1] != files[2]
+    print("four batches of 8 are one of 32 to the bit")
+
+
 with tempfile.TemporaryDirectory() as name:
+    accumulated(pathlib.Path(name))
     for case in (penalties, clipping, freezing, groups, averaged, tied, towers, opponents):
         for real, bound in (("f64", 1e-9), ("f32", 1e-4)):
             agrees(pathlib.Path(name), case, real, bound)
