@@ -56,6 +56,11 @@ LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool expor
 LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private; gives its address */
 LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, one for each text */
 
+/* ---- sanitize.c ---- */
+const char *sanitizer_attribute(const Cg *cg);  /* of every function, or NULL */
+void module_sanitize(Cg *cg);                   /* after all other passes */
+void module_run_passes(Cg *cg, const char *passes); /* a fault is fatal */
+
 /* ---- debug.c: .nn lines, with the applications that inlined them ---- */
 void debug_open(Cg *cg);   /* sets cg->debug; llvm.c calls these three, nobody else */
 void debug_finish(Cg *cg); /* before the module is verified */

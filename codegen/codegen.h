@@ -3,11 +3,14 @@
 #define NNC_CODEGEN_H
 #include "ir/ir.h"
 
+/* Whose runtime the host brings: the code tells it what it reads and writes. */
+typedef enum Sanitizer { SANITIZE_NONE, SANITIZE_ADDRESS, SANITIZE_THREAD } Sanitizer;
 typedef struct CodegenOptions {
     const char *march;      /* "x86-64", "x86-64-v3", "x86-64-v4" or "native" */
     int level;              /* -O0 .. -O3 */
     bool debug;             /* -g */
     const void *weights;    /* params area to embed (-w), params_bytes long, or NULL */
+    Sanitizer sanitize;
 } CodegenOptions;
 typedef struct Bytes { const void *at; size_t size; } Bytes;
 typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;
@@ -15,8 +18,9 @@ typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;
 bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Bytes *out);
 /* The self-contained C99 header of the model. */
 const char *codegen_header(Program *p); /* NULL after a message */
-/* The object as a shared library, by ld.lld without a shell. False after a message; path is whole or untouched. */
-bool codegen_link(Program *p, Bytes object, const char *path);
+/* The object as a shared library, by ld.lld without a shell. False after a message; path is whole or untouched. The
+   names of a sanitizer's runtime stay open in what was made for it. */
+bool codegen_link(Program *p, Bytes object, Sanitizer sanitize, const char *path);
 /* The object, run in this process. NULL after a message. */
 typedef struct Jit Jit;
 Jit *jit_open(Program *p, Bytes object);

@@ -14,6 +14,7 @@ typedef struct Link {
     Program *program;
     const char *path;    /* where the library goes */
     char *object, *made; /* temporary files; NULL: not made yet */
+    Sanitizer sanitize;
 } Link;
 
 static bool link_failed(const Link *l, const char *what)
@@ -69,7 +70,7 @@ static void temporaries_remove(const Link *l)
 static int linker_start(const Link *l, const char *name, pid_t *out_pid, int *out_said)
 {
     const char *argv[] = {
-        name, "-shared", "--no-undefined", "-Bsymbolic", "--build-id=none", "--hash-style=gnu", "--threads=1",
+        name, "-shared", l->sanitize ? "-zundefs" : "-zdefs", "-Bsymbolic", "--build-id=none", "--hash-style=gnu", "--threads=1",
         "-znow", "-zrelro", "-znoexecstack", "-o", l->made, l->object, NULL,
     };
     int ends[2];
@@ -130,9 +131,9 @@ static bool linker_run(const Link *l)
     return linker_missing(l, error);
 }
 
-bool codegen_link(Program *p, Bytes object, const char *path)
+bool codegen_link(Program *p, Bytes object, Sanitizer sanitize, const char *path)
 {
-    Link l = {.program = p, .path = path};
+    Link l = {.program = p, .path = path, .sanitize = sanitize};
     bool done = temporaries_make(&l, object) && linker_run(&l);
     if (done && rename(l.made, str_format(p->arena, "%s%s", *path == '/' ? "" : "./", path)) == 0) l.made = NULL;
     else if (done) done = link_failed(&l, strerror(errno));

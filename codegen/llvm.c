@@ -3,7 +3,6 @@
 #include "codegen/cg.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Target.h>
-#include <llvm-c/Transforms/PassBuilder.h>
 #include <string.h>
 
 /* The emitter writes what it wants to see: vectors, unrolled loops, inlined formulas. What is left is cleaning up. */
@@ -99,11 +98,7 @@ static void module_verify(Cg *cg)
 
 static void module_clean(Cg *cg)
 {
-    if (cg->options->level <= 0) return;
-    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(cg->module, passes, cg->machine, options);
-    LLVMDisposePassBuilderOptions(options);
-    if (error) fatal("the code made for `%s` cannot be cleaned: %s", cg->program->name, LLVMGetErrorMessage(error));
+    if (cg->options->level > 0) module_run_passes(cg, passes);
 }
 
 static Bytes bytes_copy(Cg *cg, const void *at, size_t size)
@@ -124,6 +119,7 @@ bool cg_finish(Cg *cg, EmitKind kind, Bytes *out)
     if (cg->debug) debug_finish(cg);
     module_verify(cg);
     module_clean(cg);
+    module_sanitize(cg);
     if (kind == EMIT_LLVM_IR) {
         *out = module_text(cg);
         return true;
@@ -252,9 +248,10 @@ LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool expor
     if (*cg->target->features) text_attribute(cg, f, "target-features", cg->target->features);
     text_attribute(cg, f, "prefer-vector-width", str_format(cg->arena, "%d", 8 * cg->target->vector_bytes));
     text_attribute(cg, f, "no-trapping-math", "true");
-    text_attribute(cg, f, "frame-pointer", "none");
+    text_attribute(cg, f, "frame-pointer", sanitizer_attribute(cg) ? "all" : "none"); /* for reports */
     text_attribute(cg, f, "no-builtins", "");
     flag_attribute(cg, f, "nounwind");
+    if (sanitizer_attribute(cg)) flag_attribute(cg, f, sanitizer_attribute(cg));
     return f;
 }
 

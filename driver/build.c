@@ -107,7 +107,8 @@ bool build_object(Args *a, Program *p, const void *weights, Bytes *out)
     int64_t level = 2;
     const char *march = args_text(a, OPT_MARCH);
     if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
-    CodegenOptions o = {march ? march : "native", (int)level, args_has(a, OPT_DEBUG), weights};
+    CodegenOptions o = {
+        .march = march ? march : "native", .level = (int)level, .debug = args_has(a, OPT_DEBUG), .weights = weights};
     return codegen_emit(p, &o, EMIT_OBJECT, out);
 }
 

@@ -137,7 +137,18 @@ static void dependencies_print(Args *a, const Program *p, const Products *produc
     text_add(to, "\n");
 }
 
-static bool make(Args *a, Program *p, Products *products)
+static bool parse_sanitize(const Args *a, Sanitizer *out)
+{
+    static const char *const names[] = {[SANITIZE_ADDRESS] = "address", [SANITIZE_THREAD] = "thread"};
+    const char *text = args_text(a, OPT_SANITIZE);
+    *out = SANITIZE_NONE;
+    for (int i = 1; text && i < (int)COUNT(names); i++)
+        if (str_equal(text, names[i])) *out = (Sanitizer)i;
+    if (text && !*out) usage_error("--sanitize is address or thread, not `%s`", text);
+    return !text || *out;
+}
+
+static bool make(Args *a, Program *p, Sanitizer sanitize, Products *products)
 {
     const void *weights;
     Bytes object = {0};
@@ -145,7 +156,8 @@ static bool make(Args *a, Program *p, Products *products)
     int64_t level = 2;
     if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
     const char *march = args_text(a, OPT_MARCH);
-    CodegenOptions o = {march ? march : "native", (int)level, args_has(a, OPT_DEBUG), weights};
+    CodegenOptions o = {.march = march ? march : "native", .level = (int)level, .debug = args_has(a, OPT_DEBUG),
+                        .weights = weights, .sanitize = sanitize};
     for (int i = 0; i < products->list.n; i++) {
         Product *x = &products->list.at[i];
         Text text = {a->cx->arena, 0, 0, 0};
@@ -180,12 +192,12 @@ static bool make(Args *a, Program *p, Products *products)
     return !a->cx->diags->errors;
 }
 
-static int write_products(Program *p, const Products *products)
+static int write_products(Program *p, Sanitizer sanitize, const Products *products)
 {
     for (int i = 0; i < products->list.n; i++) {
         const Product *x = &products->list.at[i];
         if (x->kind == KIND_SO) {
-            if (!codegen_link(p, x->bytes, x->path)) return EXIT_NO_OUTPUT;
+            if (!codegen_link(p, x->bytes, sanitize, x->path)) return EXIT_NO_OUTPUT;
         } else if (!write_file(x->path, x->bytes.at, x->bytes.size)) {
             failure("`%s` cannot be written: %s", x->path, strerror(errno));
             return EXIT_NO_OUTPUT;
@@ -200,14 +212,15 @@ int command_compile(Args *a)
     Program *p = build_planned(a, &status);
     if (!p) return status;
     Products products = {{0}};
-    if (!parse_emit(a, p, &products)) return EXIT_USAGE;
+    Sanitizer sanitize;
+    if (!parse_sanitize(a, &sanitize) || !parse_emit(a, p, &products)) return EXIT_USAGE;
     if (!p->models.n && !p->trains.n)
         return failure("`%s` defines no model: there is nothing to compile", a->operands.at[0]);
-    bool ok = make(a, p, &products);
+    bool ok = make(a, p, sanitize, &products);
     status = model_finish(a, ok ? EXIT_GOOD : EXIT_MODEL);
     a->cx->diags->list.n = 0;
     if (!ok) return status;
     if (args_has(a, OPT_MEM_PLAN)) memory_plan_print(p, stdout);
-    status = write_products(p, &products);
+    status = write_products(p, sanitize, &products);
     return model_finish(a, status);
 }

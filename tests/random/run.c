@@ -102,7 +102,7 @@ static Compiled compile(Cx *cx, const Where *w, Policy policy, int config)
 {
     Compiled c = {.p = make_program(cx, w->seed, policy)};
     PassOptions o = {.disabled = configs[config].disabled, .ndisabled = configs[config].n, .verify = true};
-    CodegenOptions how = {level, 2, false, NULL};
+    CodegenOptions how = {.march = level, .level = 2};
     Bytes object;
     count_operators(c.p, counts.operators);
     if (!passes_run(c.p, &o)) give_up(w, cx, "the passes fail");

@@ -127,14 +127,14 @@ static Compiled compile(const Example *e, DType real, bool from_library)
 {
     Compiled c = {.cx = cx_new()};
     c.p = load(c.cx, e, real, NULL);
-    CodegenOptions how = {"native", 2, false, NULL};
+    CodegenOptions how = {.march = "native", .level = 2};
     Bytes object;
     const nnrt_model *m = NULL;
     if (!codegen_emit(c.p, &how, EMIT_OBJECT, &object)) fatal("%s: no code", e->name);
     if (from_library) {
         char path[] = "/tmp/steps.XXXXXX";
         close(mkstemp(path));
-        if (!codegen_link(c.p, object, path)) fatal("%s: no library", e->name);
+        if (!codegen_link(c.p, object, SANITIZE_NONE, path)) fatal("%s: no library", e->name);
         if (nnrt_open(path, &c.library)) fatal("%s", nnrt_error(c.library));
         unlink(path);
         m = nnrt_library_model(c.library);

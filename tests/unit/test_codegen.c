@@ -22,7 +22,7 @@ static Compiled compile_with(const char *name, const char *level, bool fuse, con
     const char *path = str_format(c.cx->arena, "%s/tests/unit/flat/%s.nn", NNC_ROOT, name);
     FrontendOptions options = {.name = name};
     PassOptions passes = {.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true};
-    CodegenOptions how = {level, 2, false, weights};
+    CodegenOptions how = {.march = level, .level = 2, .weights = weights};
     Bytes object;
     File *f = file_parse(c.cx, source_read(c.cx->arena, path, name));
     c.p = flat_build(c.cx, f, &options);

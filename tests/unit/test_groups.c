@@ -114,7 +114,7 @@ static void assert_agree(const char *text)
     Program *oracle = load(other, text, "differentiate"), *p = load(cx, text, NULL);
     PassOptions rest = {.verify = true};
     assert_true(passes_run(p, &rest));
-    CodegenOptions how = {"native", 2, false, NULL};
+    CodegenOptions how = {.march = "native", .level = 2};
     Bytes object;
     assert_true(codegen_emit(p, &how, EMIT_OBJECT, &object));
     Jit *jit = jit_open(p, object);

@@ -59,7 +59,7 @@ static void test_any_name(void **state)
     };
     Bench *b = *state;
     for (size_t i = 0; i < COUNT(names); i++) {
-        assert_true(codegen_link(b->p, b->object, names[i]));
+        assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, names[i]));
         void *library = dlopen(str_format(b->cx->arena, "%s/%s", b->folder, names[i]), RTLD_NOW);
         if (!library) fail_msg("%s", dlerror());
         LoopFn *f = (LoopFn *)dlsym(library, "bench_exp");
@@ -77,9 +77,9 @@ static void test_same_bytes(void **state)
     Bench *b = *state;
     char *one, *two;
     size_t n, m;
-    assert_true(codegen_link(b->p, b->object, "one.so"));
+    assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, "one.so"));
     bench_emit(b);
-    assert_true(codegen_link(b->p, b->object, "two.so"));
+    assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, "two.so"));
     assert_true(read_file(b->cx->arena, "one.so", &one, &n) && read_file(b->cx->arena, "two.so", &two, &m));
     assert_int_equal(n, m);
     assert_memory_equal(one, two, n);
@@ -91,7 +91,7 @@ static void test_failure_leaves_the_old_file(void **state)
     char *text;
     size_t n;
     assert_true(write_file("model.so", "old", 3));
-    assert_false(codegen_link(b->p, (Bytes){"no object", 9}, "model.so"));
+    assert_false(codegen_link(b->p, (Bytes){"no object", 9}, SANITIZE_NONE, "model.so"));
     assert_int_equal(b->cx->diags->errors, 1);
     assert_true(read_file(b->cx->arena, "model.so", &text, &n) && n == 3 && memcmp(text, "old", 3) == 0);
     assert_int_equal(files_here(false), 1);
@@ -100,7 +100,7 @@ static void test_failure_leaves_the_old_file(void **state)
 static void test_no_folder(void **state)
 {
     Bench *b = *state;
-    assert_false(codegen_link(b->p, b->object, "none/model.so"));
+    assert_false(codegen_link(b->p, b->object, SANITIZE_NONE, "none/model.so"));
     assert_string_equal(b->cx->diags->list.at[0]->code, "E0902");
     assert_int_equal(files_here(false), 0);
 }
@@ -110,7 +110,7 @@ static void test_no_linker(void **state)
     Bench *b = *state;
     char *path = str_copy(b->cx->arena, getenv("PATH"));
     setenv("PATH", "/nowhere", 1);
-    bool linked = codegen_link(b->p, b->object, "model.so");
+    bool linked = codegen_link(b->p, b->object, SANITIZE_NONE, "model.so");
     setenv("PATH", path, 1);
     assert_false(linked);
     assert_string_equal(b->cx->diags->list.at[0]->code, "E0901");

@@ -22,7 +22,7 @@ static Compiled compile(const char *text, DType real)
     Compiled c = {.cx = cx_new(), .real = real};
     FrontendOptions options = {.name = "t", .real = real};
     PassOptions passes = {.verify = true};
-    CodegenOptions how = {"native", 2, false, NULL};
+    CodegenOptions how = {.march = "native", .level = 2};
     Bytes object;
     c.p = frontend_parse(c.cx, "t.nn", text, &options);
     bool good = c.p && passes_run(c.p, &passes) && codegen_emit(c.p, &how, EMIT_OBJECT, &object);
