@@ -78,7 +78,8 @@ def count_accesses(text):
     for verb in wide:
         wide[verb] += len(re.findall(rf"call .*@llvm\.masked\.{verb}\.", text))
     gathered = re.findall(r"call <(\d+) x \w+> @llvm\.masked\.gather\.(.*)", text)
-    wide["load"] += sum(int(lanes) - rest.count("i1 false") for lanes, rest in gathered) # a lane that is never read is not told
+    # A lane that is never read is not told.
+    wide["load"] += sum(int(lanes) - rest.count("i1 false") for lanes, rest in gathered)
     return wide, len(gathered)
 
 
