@@ -128,12 +128,10 @@ Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at)
 /* ---- the table ---- */
 
 static const Builtin builtins[] = {
-#define UNARY(name, op) {name, 1, 1, builtin_elementwise, op, NULL}
-    UNARY("abs", OP_ABS), UNARY("sign", OP_SIGN), UNARY("floor", OP_FLOOR), UNARY("ceil", OP_CEIL),
-    UNARY("round", OP_ROUND), UNARY("sqrt", OP_SQRT), UNARY("exp", OP_EXP), UNARY("expm1", OP_EXPM1),
-    UNARY("log", OP_LOG), UNARY("log1p", OP_LOG1P), UNARY("sin", OP_SIN), UNARY("cos", OP_COS),
-    UNARY("tanh", OP_TANH), UNARY("erf", OP_ERF), UNARY("sigmoid", OP_SIGMOID), UNARY("detach", OP_DETACH),
-#undef UNARY
+#define OP(NAME, text, nin, kind, flags, formula)
+#define SCALAR(NAME, text, nin, flags, formula)
+#define FUNCTION(NAME, text, flags, formula) {text, 1, 1, builtin_elementwise, OP_##NAME, NULL},
+#include "ir/ops.def"
     {"select", 3, 3, builtin_elementwise, OP_SELECT, NULL},
     {"sum", 1, 1, builtin_reduce, OP_SUM, "over along"},
     {"mean", 1, 1, builtin_reduce, OP_MEAN, "over along"},

@@ -202,25 +202,6 @@ static bool choose_number(Elab *e, OpCode op, const Number *in, Number *out)
     return true;
 }
 
-static double double_function(OpCode op, double x)
-{
-    switch (op) {
-    case OP_ABS: return fabs(x);
-    case OP_SIGN: return x > 0 ? 1 : x < 0 ? -1 : 0;
-    case OP_SQRT: return sqrt(x);
-    case OP_EXP: return exp(x);
-    case OP_EXPM1: return expm1(x);
-    case OP_LOG: return log(x);
-    case OP_LOG1P: return log1p(x);
-    case OP_SIN: return sin(x);
-    case OP_COS: return cos(x);
-    case OP_TANH: return tanh(x);
-    case OP_ERF: return erf(x);
-    case OP_SIGMOID: return 1 / (1 + exp(-x));
-    default: return x; /* detach */
-    }
-}
-
 bool number_function(Elab *e, OpCode op, const Number *in, int n, Number *out)
 {
     if (n == 2) return choose_number(e, op, in, out);
@@ -236,7 +217,7 @@ bool number_function(Elab *e, OpCode op, const Number *in, int n, Number *out)
     }
     double x;
     if (!number_known(&in[0], &x)) return false;
-    *out = number_real(double_function(op, x));
+    *out = number_real(op_value(op, DT_F64, DT_F64, &x));
     return true;
 }
 
