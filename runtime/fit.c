@@ -200,6 +200,7 @@ static void describe(Fit *fit)
 {
     const nnrt_feed *f = &fit->train;
     nnrt_progress *p = &fit->progress;
+    p->size = sizeof *p;
     p->batches = (fit->rows + fit->update_rows - 1) / fit->update_rows;
     p->rows = fit->rows;
     p->dropped = f->rows - fit->rows;

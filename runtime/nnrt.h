@@ -71,6 +71,14 @@ typedef int32_t nnrt_start_fn(const void *params, void *opt, uint64_t seed, void
 #include "abi.def"
 #undef ABI_WITHOUT_STEP
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+/* ---- abi.c ---- */
+/* The structs above as text, for hosts that make their declarations when they start: a line with a struct's name, then
+   one a field, " KIND name: C type", KIND being U32 I32 U64 I64 F64 PTR. There is no padding. */
+const char *nnrt_layouts(void);
+
 /* ---- status.c ---- */
 const char *nnrt_status_text(int32_t status);
 /* Why the last failed call on a library or session failed; "" before any did. Lives until its next failure. */
@@ -177,6 +185,8 @@ typedef struct nnrt_source {
 void nnrt_source_init(nnrt_source *source);
 
 typedef struct nnrt_progress {
+    uint32_t size;              /* sizeof(nnrt_progress) */
+    uint32_t spare;
     uint64_t epoch, epochs;     /* this one and the last one of this call, as the clock counts; 0: none is set */
     uint64_t step;              /* the last one done */
     int64_t batch, batches;     /* done and to be done in this epoch; accumulated ones are one */
@@ -249,6 +259,9 @@ int32_t nnrt_load_matching(nnrt_session *session, const char *path, void (*tell)
 int32_t nnrt_save_checkpoint(nnrt_session *session, const char *path); /* the old file or the new one */
 /* Everything is checked before anything changes. nnrt_fit then gives the bits of a training that was never stopped. */
 int32_t nnrt_load_checkpoint(nnrt_session *session, const char *path);
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

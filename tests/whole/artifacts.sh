@@ -36,6 +36,12 @@ objdump -d x86-64-v3/libdigits.so | grep -q vfmadd || fail "x86-64-v3 code witho
 objdump -d x86-64-v4/libdigits.so | grep -q zmm || fail "x86-64-v4 code without a 512-bit register"
 objdump -d x86-64/libdigits.so | grep -qE 'ymm|zmm|vfmadd' && fail "x86-64 code that any machine could not run"
 
+# ---- libnnrt: the functions of nnrt.h, each of a version, and nothing else ----
+sed '/^typedef/d' "$root/runtime/nnrt.h" | grep -oE '\bnnrt_[a-z_]+\(' | tr -d '(' | sort -u >want
+nm -D --defined-only "$build/runtime/libnnrt.so" | awk '$2 == "T" { print $3 }' | sort >have
+sed 's/@@NNRT_0\.1$//' have | diff want - || fail "runtime/nnrt.map and runtime/nnrt.h differ"
+readelf -dW "$build/runtime/libnnrt.so" | grep -q 'soname: \[libnnrt\.so\.0\]' || fail "libnnrt.so has another soname"
+
 # ---- headers ----
 for order in 'digits rings tiny' 'tiny nnrt digits' 'nnrt rings'; do
     for h in $order; do echo "#include \"$h.h\""; done >include.c
@@ -103,7 +109,7 @@ sort alone | cmp - together || fail "two models in one process disturb each othe
 printf '#include "rings.h"\n#include "tiny.h"\nint main(void) { return !rings_model() || !tiny_model(); }\n' >objects.c
 cc objects.c rings.o tiny.o -o objects && ./objects || fail "two objects do not live in one program"
 
-# ---- a machine that lacks the level ----
+# ---- a machine that lacks the level, a library of another interface ----
 python3 - <<'END' || fail "the features of the descriptor are not found once"
 import struct
 data = open("x86-64/librings.so", "rb").read()
@@ -120,21 +126,30 @@ offset = next(at - base - v + o for o, v, n in loads if v <= at - base < v + n)
 features = offset + 4 + 4 + 3 * 8
 assert struct.unpack_from("<Q", data, features) == (0,)
 open("future.so", "wb").write(data[:features] + struct.pack("<Q", 1 << 40) + data[features + 8:])
+# The first two fields: the descriptor's size, and the version of the interface.
+size, abi = struct.unpack_from("<II", data, offset)
+for name, fields in ("newer.so", (size, abi + 1)), ("older.so", (size, abi - 1)), ("smaller.so", (size - 8, abi)):
+    open(name, "wb").write(data[:offset] + struct.pack("<II", *fields) + data[offset + 8:])
 END
 cat >refuse.c <<'END'
 #include <stdio.h>
 #include "nnrt.h"
-int main(void) {
+int main(int argc, char **argv) {
     nnrt_library *library;
-    int32_t status = nnrt_open("./future.so", &library);
-    puts(nnrt_error(library));
-    nnrt_close(library);
-    return status != NNRT_ERR_CPU;
+    int bad = 0;
+    for (int i = 1; i < argc; i++) {
+        int32_t status = nnrt_open(argv[i], &library);
+        puts(nnrt_error(library));
+        nnrt_close(library);
+        bad |= status != (i == 1 ? NNRT_ERR_CPU : NNRT_ERR_ABI);
+    }
+    return bad;
 }
 END
 cc -std=c99 refuse.c -I"$root/runtime" "$build/runtime/libnnrt.a" -lm -o refuse
-./refuse >sentence || fail "a model for another machine is opened"
+./refuse ./future.so newer.so ./older.so ./smaller.so >sentence || fail "a model for another machine or another library is opened"
 grep -q 'this machine lacks' sentence || fail "the refusal does not say what is missing: $(cat sentence)"
+[ "$(grep -c 'the model was built for version [0-9]* .*: compile the model again' sentence)" = 3 ] || fail "the refusal does not say what to do: $(cat sentence)"
 
 # ---- strange names ----
 newline='new
