@@ -82,7 +82,7 @@ int source_line(const Source *s, uint32_t offset);   /* from 1 */
 int source_column(const Source *s, uint32_t offset); /* from 1, in bytes */
 Span span_join(Span a, Span b);
 bool read_file(Arena *a, const char *path, char **out_data, size_t *out_size); /* errno on failure */
-/* Whole file or nothing: a temporary name beside it, synced, renamed. errno on failure. */
+/* Whole file or nothing: a temporary name beside it, synced, renamed; the mode stays. errno on failure. */
 bool write_file(const char *path, const void *data, size_t size);
 
 /* ---- diag.c: messages to people ---- */

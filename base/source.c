@@ -107,11 +107,19 @@ static bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
-static bool write_temporary(const char *temporary, int fd, const void *data, size_t size, const char *path)
+/* A file that is replaced keeps its mode. */
+static mode_t mode_of(const char *path)
 {
+    struct stat was;
+    if (!stat(path, &was) && S_ISREG(was.st_mode)) return was.st_mode & 07777;
     mode_t mask = umask(0);
     umask(mask);
-    bool ok = write_all(fd, data, size) && !fchmod(fd, 0666 & ~mask) && !fsync(fd);
+    return 0666 & ~mask;
+}
+
+static bool write_temporary(const char *temporary, int fd, const void *data, size_t size, const char *path)
+{
+    bool ok = write_all(fd, data, size) && !fchmod(fd, mode_of(path)) && !fsync(fd);
     int saved = errno;
     if (close(fd) && ok) ok = false, saved = errno;
     if (ok && rename(temporary, path)) ok = false, saved = errno;

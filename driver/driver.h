@@ -20,7 +20,7 @@ enum {
 /* ---- options.c ---- */
 enum {
     COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128,
-    VERIFY = 256, GRADCHECK = 512, COMPLETIONS = 1024, MAN = 2048
+    VERIFY = 256, GRADCHECK = 512, COMPLETIONS = 1024, MAN = 2048, FMT = 4096
 };
 typedef struct OptionInfo {
     char letter;
@@ -98,6 +98,7 @@ const char *folder_path(const RunFolder *f);
 /* ---- commands/ ---- */
 int command_compile(Args *a);
 int command_check(Args *a);
+int command_fmt(Args *a);
 int command_explain(Args *a);
 int command_train(Args *a);
 int command_predict(Args *a);

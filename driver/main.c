@@ -8,6 +8,10 @@ static const Command commands[] = {
      "nnc digits.nn -o digits.o --emit=obj,header -D H=32\n"
      "nnc digits.nn --emit=graph -"},
     {"check", CHECK, command_check, "MODEL.nn", "find every mistake, write nothing", "nnc check digits.nn"},
+    {"fmt", FMT, command_fmt, "FILE.nn...", "files in the settled style, rewritten in place; `-` from standard input to output",
+     "nnc fmt digits.nn blocks.nn\n"
+     "nnc fmt --check *.nn\n"
+     "nnc fmt - <draft.nn"},
     {"new", NEW_MODEL, command_new, "DATA.csv", "a model to start from, by the columns of a table",
      "nnc new iris.csv --target species >iris.nn\n"
      "nnc new houses.csv --target price -o houses.nn"},

@@ -12,7 +12,7 @@ static const OptionInfo options[] = {
 
 const char exit_status_text[] =
     "0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
-    "73 the output cannot be written; 70 a fault of the compiler itself.";
+    "70 a fault of the compiler itself; 73 the output cannot be written; 130 stopped by Ctrl-C, after saving.";
 
 const OptionInfo *option_list(int *out_n)
 {
@@ -158,10 +158,10 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     bool wants = command->operands[0] != '[';
     if (wants && a->operands.n == 0)
         return usage_error("`nnc %s` needs a file: nnc %s %s", command->name, command->name, command->operands);
-    bool two = strchr(command->operands, ' ') != NULL;
+    bool two = strchr(command->operands, ' ') != NULL, any = str_ends(command->operands, "...");
     if (two && a->operands.n == 1)
         return usage_error("`nnc %s` needs two files: nnc %s %s", command->name, command->name, command->operands);
-    if (a->operands.n > 1 + two)
+    if (a->operands.n > 1 + two && !any)
         return usage_error("`nnc %s` takes %s, not also `%s`", command->name, two ? "two files" : "one file",
                            a->operands.at[1 + two]);
     int64_t level = 0;

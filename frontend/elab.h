@@ -152,7 +152,13 @@ typedef struct Hyperparameter {
     BindingState state;
     Val val;
 } Hyperparameter;
-typedef struct LossUse { Frame *frame; const struct LossWant *want; const Value *value; const char *text; Span at; } LossUse;
+typedef struct LossUse {
+    Frame *frame;
+    const struct LossWant *want;
+    const Value *value;
+    const char *text; /* of what it gets, or NULL */
+    Span at;
+} LossUse;
 typedef struct NextValue { int tensor; Value *value; Span span; int count; } NextValue;
 struct Definitions { /* of a file, or of std */
     const File *file;

@@ -16,4 +16,9 @@ typedef struct FrontendOptions {
 Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options);
 /* The same from text; `name` is how messages call it. */
 Program *frontend_parse(Cx *cx, const char *name, const char *text, const FrontendOptions *options);
+
+typedef struct Formatted { const char *text; size_t size; bool changed; } Formatted;
+/* The file in the settled style, word for word the same. False after messages to cx where its syntax is broken; where
+   it cannot be read errno is set and no message given. */
+bool frontend_format(Cx *cx, const char *path, Formatted *out);
 #endif

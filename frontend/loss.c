@@ -41,7 +41,8 @@ static void warn(const LossUse *u, Interval v)
     const char *what = u->text ? str_format(u->frame->e->arena, "`%s`", u->text) : "what it gets";
     Diag *d;
     if (w->logits) {
-        d = warning(u->frame, u->at, "W0506", "`%s` takes logits, but %s lies in 0..1, as probabilities do", w->name, what);
+        d = warning(u->frame, u->at, "W0506", "`%s` takes logits, but %s lies in 0..1, as probabilities do", w->name,
+                    what);
         diag_primary(d, "`%s` would be applied to probabilities", w->maker);
         diag_help(d, "`%s` takes probabilities", w->instead);
         diag_help(d, "or give `%s` what stands before `%s`", w->name, w->maker);
@@ -58,7 +59,8 @@ static bool is_probability(Interval v) { return v.low >= -1e-6 && v.high <= 1 + 
 
 static void check(const LossUse *u, Interval v)
 {
-    if (u->want->logits ? is_probability(v) && v.low < v.high : !is_probability(v) && v.basis != BASIS_GIVEN) warn(u, v);
+    bool fits = is_probability(v);
+    if (u->want->logits ? fits && v.low < v.high : !fits && v.basis != BASIS_GIVEN) warn(u, v);
 }
 
 /* The uses stand in the order of elaboration, graph by graph. */

@@ -22,7 +22,10 @@ static Interval between(double low, double high, Basis basis)
 
 static Basis weaker(Interval a, Interval b) { return a.basis > b.basis ? a.basis : b.basis; }
 
-static Interval hull(Interval a, Interval b) { return between(fmin(a.low, b.low), fmax(a.high, b.high), weaker(a, b)); }
+static Interval hull(Interval a, Interval b)
+{
+    return between(fmin(a.low, b.low), fmax(a.high, b.high), weaker(a, b));
+}
 
 /* ---- the same value twice, computed by the same text ---- */
 static bool same_value(const Value *a, const Value *b, int depth)
@@ -31,7 +34,8 @@ static bool same_value(const Value *a, const Value *b, int depth)
     double x, y;
     if (a == b) return true;
     if (value_is_const(a, &x) && value_is_const(b, &y)) return x == y;
-    if (!depth || p->op != q->op || p->nin != q->nin || !p->nin || op_info(p->op)->kind != KIND_elementwise) return false;
+    if (!depth || p->op != q->op || p->nin != q->nin) return false;
+    if (!p->nin || op_info(p->op)->kind != KIND_elementwise) return false;
     for (int i = 0; i < p->nin; i++)
         if (!same_value(p->in[i], q->in[i], depth - 1)) return false;
     return true;
@@ -97,7 +101,8 @@ static Interval chosen(const Walk *w, const Node *select, int slot)
         Interval other = of(w, c->in[1 - i]);
         if (!same(select->in[slot], c->in[i])) continue;
         bool below = (less == (i == 0)) == (slot == 1);
-        v = below ? between(v.low, fmin(v.high, other.high), v.basis) : between(fmax(v.low, other.low), v.high, v.basis);
+        double low = below ? v.low : fmax(v.low, other.low), high = below ? fmin(v.high, other.high) : v.high;
+        v = between(low, high, v.basis);
     }
     return v;
 }
@@ -112,7 +117,8 @@ static double times(double a, double b) { return a == 0 || b == 0 ? 0 : a * b; }
 
 static Interval product(Interval a, Interval b)
 {
-    return corners(times(a.low, b.low), times(a.low, b.high), times(a.high, b.low), times(a.high, b.high), weaker(a, b));
+    return corners(times(a.low, b.low), times(a.low, b.high), times(a.high, b.low), times(a.high, b.high),
+                   weaker(a, b));
 }
 
 static Interval magnitude(Interval a)

@@ -48,7 +48,8 @@ static const char *const probabilities[] = {
     "softmax(z)*sigmoid(z)", "detach(softmax(z))", "hard_sigmoid(z)", "hard_sigmoid_relus(z)", "exp(-z^2)",
     "exp(-abs(z))", "1/(1 + exp(-z))", "select(z > 0, softmax(z), 0)", "sigmoid(z)^2", "sqrt(sigmoid(z))",
     "reverse(softmax(z), over = last)", "sigmoid(z)^g", "sin(z)^2", "real(z > 0)", "one_hot(argmax(z, over = last))",
-    "concat(slice(sigmoid(z), over = last, start = 0, size = 1), w |> slice(over = last, start = 0, size = 2), over = last)",
+    "concat(slice(sigmoid(z), over = last, start = 0, size = 1), "
+    "w |> slice(over = last, start = 0, size = 2), over = last)",
     /* what the host gives may be anything, and so may what is made of it alone */
     "s", "s*2", "s - 0.5", "s / sum(s, along = last)", "real(u)/255", "real(u)",
 };
