@@ -1,5 +1,4 @@
-/* bench.c: compiled models against plain C, interleaved in one run: the median of paired ratios, with p10 and p90.
-   usage: bench RESULTS.json */
+/* bench.c: the example networks by compiled model and by plain C, as a library that run.py times beside other systems. */
 #define _POSIX_C_SOURCE 200809L
 #include "digits.h"
 #include "plain.h"
@@ -105,12 +104,6 @@ static double time_of(void (*call)(int, long), int n, long repeats)
     return (now() - start) / (double)repeats;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void prepare(const struct Work *w)
 {
     memset(opt, 0, sizeof opt);
@@ -129,37 +122,20 @@ static void prepare(const struct Work *w)
     memset(&rings_v, 0, sizeof rings_v);
 }
 
-static void measure(const struct Work *w, FILE *json, int last)
+/* ---- what run.py calls ---- */
+const char *bench_work(int work, int *batch)
 {
-    double ours[ROUNDS], plain[ROUNDS], ratio[ROUNDS];
-    prepare(w);
-    long repeats = 1 + (long)(2e6 / (time_of(w->plain, w->n, 20) + 1));
-    for (int r = 0; r < ROUNDS; r++) {
-        ours[r] = time_of(w->ours, w->n, repeats);
-        plain[r] = time_of(w->plain, w->n, repeats);
-        ratio[r] = plain[r] / ours[r];
-    }
-    qsort(ours, ROUNDS, sizeof *ours, by_value);
-    qsort(plain, ROUNDS, sizeof *plain, by_value);
-    qsort(ratio, ROUNDS, sizeof *ratio, by_value);
-    printf("%-16s %5d %12.1f %12.1f %10.2f %7.2f %7.2f\n", w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2],
-           ratio[ROUNDS / 2], ratio[ROUNDS / 10], ratio[ROUNDS - 1 - ROUNDS / 10]);
-    fprintf(
-        json,
-        "  {\"work\": \"%s\", \"batch\": %d, \"ns\": %.1f, \"plain_ns\": %.1f, \"ratio\": %.3f, "
-        "\"p10\": %.3f, \"p90\": %.3f}%s\n",
-        w->name, w->n, ours[ROUNDS / 2], plain[ROUNDS / 2], ratio[ROUNDS / 2], ratio[ROUNDS / 10],
-        ratio[ROUNDS - 1 - ROUNDS / 10], last ? "" : ",");
+    if (work < 0 || (size_t)work >= sizeof works / sizeof *works) return NULL;
+    *batch = works[work].n;
+    return works[work].name;
 }
 
-int main(int argc, char **argv)
+/* Puts parameters and data in place for a work. */
+void bench_prepare(int work) { prepare(&works[work]); }
+
+/* Nanoseconds of a call, of the compiled model or of plain C. */
+double bench_time(int work, int plain, long repeats)
 {
-    FILE *json = fopen(argc > 1 ? argv[1] : "bench.json", "w");
-    if (!json) return perror("bench"), 66;
-    printf("%-16s %5s %12s %12s %10s %7s %7s\n", "work", "batch", "nnc ns", "plain C ns", "times", "p10", "p90");
-    fprintf(json, "[\n");
-    size_t count = sizeof works / sizeof *works;
-    for (size_t i = 0; i < count; i++) measure(&works[i], json, i + 1 == count);
-    fprintf(json, "]\n");
-    return fclose(json) != 0;
+    const struct Work *w = &works[work];
+    return time_of(plain ? w->plain : w->ours, w->n, repeats);
 }
