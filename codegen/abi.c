@@ -1,5 +1,5 @@
 /* The structs of runtime/abi.def as LLVM types and constants. A field is named by its offset in the C struct, so that
-   what is written and what a host reads cannot differ. */
+   what is written and what a host reads cannot differ; where pointers are smaller, fields lie as LLVM and C lay them. */
 #include "codegen/cg.h"
 
 typedef enum FieldKind { FIELD_U32, FIELD_I32, FIELD_U64, FIELD_I64, FIELD_F64, FIELD_PTR } FieldKind;
@@ -36,7 +36,7 @@ LLVMTypeRef abi_type(Cg *cg, AbiStruct s)
     return LLVMStructTypeInContext(cg->context, types, (unsigned)l->n, false);
 }
 
-/* No struct has padding: a field lies at the sum of the sizes before it. */
+/* Here no struct has padding: a field lies at the sum of the sizes before it. */
 static int field_at(AbiStruct s, size_t offset)
 {
     const Layout *l = &layouts[s];
@@ -67,8 +67,18 @@ LLVMValueRef abi_const(Cg *cg, const AbiConst *c)
     return LLVMConstStructInContext(cg->context, fields, (unsigned)l->n, false);
 }
 
-LLVMValueRef abi_load(Cg *cg, LLVMValueRef base, size_t offset, LLVMTypeRef type)
+int64_t abi_bytes(Cg *cg, AbiStruct s)
 {
-    LLVMValueRef at = const_i64(cg, (int64_t)offset);
-    return LLVMBuildLoad2(cg->builder, type, LLVMBuildInBoundsGEP2(cg->builder, cg->i8, base, &at, 1, ""), "");
+    return (int64_t)LLVMABISizeOfType(LLVMGetModuleDataLayout(cg->module), abi_type(cg, s));
+}
+
+LLVMValueRef abi_address(Cg *cg, AbiStruct s, LLVMValueRef base, size_t offset)
+{
+    return LLVMBuildStructGEP2(cg->builder, abi_type(cg, s), base, (unsigned)field_at(s, offset), "");
+}
+
+LLVMValueRef abi_load(Cg *cg, AbiStruct s, LLVMValueRef base, size_t offset)
+{
+    LLVMTypeRef type = field_type(cg, layouts[s].fields[field_at(s, offset)]);
+    return LLVMBuildLoad2(cg->builder, type, abi_address(cg, s, base, offset), "");
 }

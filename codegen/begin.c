@@ -35,7 +35,7 @@ static void refuse_null(Cg *cg, LLVMValueRef pointer)
 
 static LLVMValueRef need(Cg *cg, const Begin *g, size_t offset)
 {
-    LLVMValueRef p = abi_load(cg, g->call, offset, cg->ptr);
+    LLVMValueRef p = abi_load(cg, ABI_nnrt_call, g->call, offset);
     refuse_null(cg, p);
     return p;
 }
@@ -75,7 +75,7 @@ static int count_outputs(const Graph *g)
 
 static void take_area(Cg *cg, Begin *g, size_t offset, int slot, bool needed)
 {
-    keep(cg, g, slot, needed ? need(cg, g, offset) : abi_load(cg, g->call, offset, cg->ptr));
+    keep(cg, g, slot, needed ? need(cg, g, offset) : abi_load(cg, ABI_nnrt_call, g->call, offset));
 }
 
 static void take_pointers(Cg *cg, Begin *g)
@@ -113,16 +113,16 @@ static void take_step(Cg *cg, Begin *g)
         {offsetof(Abi_nnrt_step, weight), FRAME_WEIGHT},
     };
     AbiConst c = {.of = ABI_nnrt_step};
-    abi_set_int(cg, &c, offsetof(Abi_nnrt_step, size), sizeof(Abi_nnrt_step));
+    abi_set_int(cg, &c, offsetof(Abi_nnrt_step, size), abi_bytes(cg, ABI_nnrt_step));
     abi_set_int(cg, &c, offsetof(Abi_nnrt_step, step), 1);
     abi_set_int(cg, &c, offsetof(Abi_nnrt_step, epoch), 1);
     abi_set(&c, offsetof(Abi_nnrt_step, weight), LLVMConstReal(cg->f64, 1));
     LLVMValueRef fallback = global_const(cg, "first_step", abi_const(cg, &c), 8);
-    LLVMValueRef given = abi_load(cg, g->call, offsetof(Abi_nnrt_call, step), cg->ptr);
-    LLVMValueRef step = or_default(cg, given, fallback, sizeof(Abi_nnrt_step));
+    LLVMValueRef given = abi_load(cg, ABI_nnrt_call, g->call, offsetof(Abi_nnrt_call, step));
+    LLVMValueRef step = or_default(cg, given, fallback, abi_bytes(cg, ABI_nnrt_step));
     for (size_t i = 0; i < COUNT(fields); i++)
-        keep(cg, g, fields[i].slot, abi_load(cg, step, fields[i].offset, cg->i64));
-    LLVMValueRef flags = abi_load(cg, step, offsetof(Abi_nnrt_step, flags), cg->i32);
+        keep(cg, g, fields[i].slot, abi_load(cg, ABI_nnrt_step, step, fields[i].offset));
+    LLVMValueRef flags = abi_load(cg, ABI_nnrt_step, step, offsetof(Abi_nnrt_step, flags));
     keep(cg, g, FRAME_FLAGS, LLVMBuildZExt(cg->builder, flags, cg->i64, ""));
 }
 
@@ -138,10 +138,13 @@ static void take_hypers(Cg *cg, Begin *g)
     for (int i = 0; i < n; i++)
         fields[i + 2] = LLVMConstReal(cg->f64, cg->program->hypers.at[i].value);
     LLVMValueRef defaults = LLVMConstStructInContext(cg->context, fields, (unsigned)n + 2, false);
-    LLVMValueRef given = abi_load(cg, g->call, offsetof(Abi_nnrt_call, hparams), cg->ptr);
+    LLVMValueRef given = abi_load(cg, ABI_nnrt_call, g->call, offsetof(Abi_nnrt_call, hparams));
     LLVMValueRef at = or_default(cg, given, global_const(cg, "hparams", defaults, 8), 8 + 8 * n);
-    for (int i = 0; i < n; i++)
-        keep(cg, g, cg->frame->hypers + i, abi_load(cg, at, 8 + 8 * (size_t)i, cg->i64));
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef field = const_i64(cg, 1 + i);
+        LLVMValueRef from = LLVMBuildInBoundsGEP2(cg->builder, cg->f64, at, &field, 1, "");
+        keep(cg, g, cg->frame->hypers + i, LLVMBuildLoad2(cg->builder, cg->f64, from, ""));
+    }
 }
 
 /* ---- sizes and what they decide ---- */
@@ -183,7 +186,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
     LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), false);
     Begin g = {.code = code, .call = LLVMGetParam(f, 0)};
     refuse_null(cg, g.call);
-    refuse_short(cg, g.call, sizeof(Abi_nnrt_call), STATUS_ABI);
+    refuse_short(cg, g.call, abi_bytes(cg, ABI_nnrt_call), STATUS_ABI);
     g.frame = need(cg, &g, offsetof(Abi_nnrt_call, work));
     if (code->entry->nsymbols)
         g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
@@ -195,7 +198,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
     take_sizes(cg, &g);
     check_indices(cg, &g);
     if (code->entry->kind == ENTRY_UPDATE && cg->program->params_bytes) {
-        LLVMValueRef grads = abi_load(cg, g.call, offsetof(Abi_nnrt_call, grads), cg->ptr);
+        LLVMValueRef grads = abi_load(cg, ABI_nnrt_call, g.call, offsetof(Abi_nnrt_call, grads));
         fail_if(cg, LLVMBuildNot(b, grads_finite(cg, grads), ""), STATUS_NONFINITE);
     }
     LLVMBuildRet(b, LLVMConstInt(cg->i32, STATUS_OK, false));

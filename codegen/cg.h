@@ -8,13 +8,17 @@
 /* ---- target.c, target.def: what a level of the instruction set gives ---- */
 typedef struct Target {
     const char *name;     /* as -march says it: "x86-64-v3" */
+    const struct Arch *arch; /* target/target.h */
     const char *triple, *cpu, *features; /* as LLVM says it */
-    int vector_bytes;     /* of one vector register: 16, 32, 64 */
+    int vector_bytes;     /* of one vector register: 16, 32, 64; 0: there is none */
     int registers;        /* vector registers: 16, 16, 32 */
     bool fma;             /* contractions round once per product and sum */
+    bool rounding;        /* an instruction rounds to whole numbers */
     uint64_t needs;       /* NNRT_CPU_ bits */
 } Target;
 const Target *target_named(const char *march); /* "native": the best that runs here; NULL: there is none */
+const Target *target_chosen(Cx *cx, const CodegenOptions *options); /* NULL after a message */
+int target_lanes(const Target *t, int bytes);  /* numbers of so many bytes in a vector; 1 without vectors */
 
 /* ---- the state of one emission ---- */
 typedef struct Cg {
@@ -284,7 +288,7 @@ void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes); /* S_byt
 LLVMValueRef start_emit(Cg *cg);                          /* S_start */
 LLVMValueRef init_emit(Cg *cg, LLVMValueRef start);       /* S_init */
 LLVMValueRef prepare_emit(Cg *cg);                        /* S_prepare */
-typedef struct Control { LLVMValueRef was, at; } Control; /* of floating-point arithmetic */
+typedef struct Control { LLVMValueRef was, slot; } Control; /* of floating-point arithmetic */
 Control control_begin(Cg *cg);                            /* the default, where another was set */
 void control_end(Cg *cg, Control c);
 
@@ -312,7 +316,9 @@ LLVMTypeRef abi_type(Cg *cg, AbiStruct s);
 void abi_set(AbiConst *c, size_t offset, LLVMValueRef v);
 void abi_set_int(Cg *cg, AbiConst *c, size_t offset, int64_t v);
 LLVMValueRef abi_const(Cg *cg, const AbiConst *c);
-LLVMValueRef abi_load(Cg *cg, LLVMValueRef base, size_t offset, LLVMTypeRef type);
+int64_t abi_bytes(Cg *cg, AbiStruct s); /* on the target, whose pointers may be smaller than here */
+LLVMValueRef abi_address(Cg *cg, AbiStruct s, LLVMValueRef base, size_t offset);
+LLVMValueRef abi_load(Cg *cg, AbiStruct s, LLVMValueRef base, size_t offset);
 
 /* ---- descriptor.c ---- */
 typedef struct Setters { LLVMValueRef start, init, prepare; } Setters; /* the functions that write areas, and no entries */

@@ -6,11 +6,12 @@
 /* Whose runtime the host brings: the code tells it what it reads and writes. */
 typedef enum Sanitizer { SANITIZE_NONE, SANITIZE_ADDRESS, SANITIZE_THREAD } Sanitizer;
 typedef struct CodegenOptions {
-    const char *march;      /* "x86-64", "x86-64-v3", "x86-64-v4" or "native" */
+    const char *march;      /* a name in target.def, or "native"; NULL: native, or the first of the target */
     int level;              /* -O0 .. -O3 */
     bool debug;             /* -g */
     const void *weights;    /* params area to embed (-w), params_bytes long, or NULL */
     Sanitizer sanitize;
+    const char *target;     /* LLVM's triple; NULL: that of march */
 } CodegenOptions;
 typedef struct Bytes { const void *at; size_t size; } Bytes;
 typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;
@@ -30,4 +31,5 @@ void jit_close(Jit *j);
 const char *const *codegen_levels(int *out_n);
 const char *codegen_native_level(void);
 bool codegen_level_runs_here(const char *level);
+bool codegen_is_bare(const CodegenOptions *options); /* for machines without a system: objects only */
 #endif

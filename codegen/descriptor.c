@@ -267,7 +267,7 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     Program *p = cg->program;
     AbiConst c = {.of = ABI_nnrt_model};
     int nsymbols;
-    SET_INT(cg, c, nnrt_model, size, sizeof(Abi_nnrt_model));
+    SET_INT(cg, c, nnrt_model, size, abi_bytes(cg, ABI_nnrt_model));
     SET_INT(cg, c, nnrt_model, abi, NNRT_ABI_NUMBER);
     SET_TEXT(cg, c, nnrt_model, name, p->name);
     SET_TEXT(cg, c, nnrt_model, source, p->file ? p->file : p->name);

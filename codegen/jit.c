@@ -1,8 +1,7 @@
 /* The object of a model, run in this process by ORC: the very bytes that would be linked, so there is no second way for
    code to come out. */
-#include "codegen/cg.h"
+#include "codegen/target/target.h"
 #include <llvm-c/LLJIT.h>
-#include <llvm-c/Target.h>
 
 struct Jit { LLVMOrcLLJITRef engine; };
 
@@ -18,10 +17,7 @@ static bool jit_failed(Program *p, LLVMErrorRef error)
 
 Jit *jit_open(Program *p, Bytes object)
 {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
+    target_named("native")->arch->open();
     Jit *j = NEW(p->arena, Jit);
     if (jit_failed(p, LLVMOrcCreateLLJIT(&j->engine, NULL))) return NULL;
     LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(object.at, object.size, p->name);

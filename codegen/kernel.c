@@ -43,7 +43,7 @@ static int64_t known_width(const Node *kernel, KernelForm form)
 
 static int choose_lanes(Cg *cg, const Node *kernel, KernelForm form)
 {
-    int lanes = cg->target->vector_bytes / widest_bytes(kernel);
+    int lanes = target_lanes(cg->target, widest_bytes(kernel));
     int64_t width = known_width(kernel, form);
     while (width && lanes / 2 >= width)
         lanes /= 2;

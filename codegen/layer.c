@@ -1,38 +1,39 @@
 /* The typed C functions of a model: the whole call on the caller's thread. */
-#include "codegen/cg.h"
+#include "codegen/target/target.h"
 
 /* ---- floating-point control: read always, written only where it differs, since writing is slow ---- */
-enum { CONTROL_BITS = 0xFFC0, CONTROL_DEFAULT = 0x1F80 }; /* all but the sticky flags; nearest, no flushing, no traps */
+static LLVMValueRef control_default(Cg *cg, const Control *c)
+{
+    return LLVMConstInt(LLVMTypeOf(c->was), cg->target->arch->control_default, false);
+}
 
-static void write_control(Cg *cg, LLVMValueRef was, LLVMValueRef at, LLVMValueRef value)
+static void write_control(Cg *cg, const Control *c, LLVMValueRef word)
 {
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef f = LLVMGetBasicBlockParent(LLVMGetInsertBlock(b));
-    LLVMValueRef bits = LLVMBuildAnd(b, was, LLVMConstInt(cg->i32, CONTROL_BITS, false), "");
-    LLVMValueRef differs = LLVMBuildICmp(b, LLVMIntNE, bits, LLVMConstInt(cg->i32, CONTROL_DEFAULT, false), "");
+    LLVMValueRef bits = LLVMConstInt(LLVMTypeOf(c->was), cg->target->arch->control_bits, false);
+    LLVMValueRef set_bits = LLVMBuildAnd(b, c->was, bits, "");
+    LLVMValueRef differs = LLVMBuildICmp(b, LLVMIntNE, set_bits, control_default(cg, c), "");
     LLVMBasicBlockRef set = LLVMAppendBasicBlockInContext(cg->context, f, "");
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(cg->context, f, "");
     LLVMBuildCondBr(b, differs, set, after);
     LLVMPositionBuilderAtEnd(b, set);
-    LLVMBuildStore(b, value, at);
-    intrinsic(cg, "llvm.x86.sse.ldmxcsr", NULL, 0, &at, 1);
+    cg->target->arch->control_write(cg, c->slot, word);
     LLVMBuildBr(b, after);
     LLVMPositionBuilderAtEnd(b, after);
 }
 
 Control control_begin(Cg *cg)
 {
-    LLVMBuilderRef b = cg->builder;
-    LLVMValueRef at = stack_array(cg, cg->i32, 1);
-    intrinsic(cg, "llvm.x86.sse.stmxcsr", NULL, 0, &at, 1);
-    Control c = {LLVMBuildLoad2(b, cg->i32, at, ""), at};
-    write_control(cg, c.was, at, LLVMConstInt(cg->i32, CONTROL_DEFAULT, false));
+    LLVMValueRef slot = stack_array(cg, cg->i32, 1);
+    Control c = {cg->target->arch->control_read(cg, slot), slot};
+    write_control(cg, &c, control_default(cg, &c));
     return c;
 }
 
 void control_end(Cg *cg, Control c)
 {
-    write_control(cg, c.was, c.at, c.was);
+    write_control(cg, &c, c.was);
 }
 
 /* ---- arguments ---- */
@@ -46,10 +47,15 @@ static LLVMTypeRef arg_type(Cg *cg, ArgKind k)
     return k == ARG_SIZE ? cg->i64 : cg->ptr;
 }
 
-static void set_field(Cg *cg, LLVMValueRef base, int64_t offset, LLVMValueRef v)
+static void set_field(Cg *cg, LLVMValueRef call, size_t offset, LLVMValueRef v)
 {
-    LLVMValueRef at = const_i64(cg, offset);
-    LLVMBuildStore(cg->builder, v, LLVMBuildInBoundsGEP2(cg->builder, cg->i8, base, &at, 1, ""));
+    LLVMBuildStore(cg->builder, v, abi_address(cg, ABI_nnrt_call, call, offset));
+}
+
+static void set_element(Cg *cg, LLVMValueRef array, int index, LLVMValueRef v)
+{
+    LLVMValueRef at = const_i64(cg, index);
+    LLVMBuildStore(cg->builder, v, LLVMBuildInBoundsGEP2(cg->builder, LLVMTypeOf(v), array, &at, 1, ""));
 }
 
 static void pass_arg(Cg *cg, Layer *l, Arg a, LLVMValueRef v)
@@ -62,13 +68,13 @@ static void pass_arg(Cg *cg, Layer *l, Arg a, LLVMValueRef v)
         [ARG_WORK] = offsetof(Abi_nnrt_call, work),
     };
     if (a.kind == ARG_SIZE)
-        set_field(cg, l->sizes, 8 * l->nsizes++, v);
+        set_element(cg, l->sizes, l->nsizes++, v);
     else if (a.kind == ARG_INPUT)
-        set_field(cg, l->inputs, 8 * a.index, v);
+        set_element(cg, l->inputs, a.index, v);
     else if (a.kind == ARG_OUTPUT)
-        set_field(cg, l->outputs, 8 * a.index, v);
+        set_element(cg, l->outputs, a.index, v);
     else
-        set_field(cg, l->call, (int64_t)fields[a.kind], v);
+        set_field(cg, l->call, fields[a.kind], v);
     if (a.kind == ARG_WORK)
         l->work = v;
 }
@@ -81,8 +87,8 @@ static LLVMValueRef stack_bytes(Cg *cg, int64_t n)
 static void open_call(Cg *cg, Layer *l, const Entry *e)
 {
     AbiConst blank = {.of = ABI_nnrt_call};
-    abi_set_int(cg, &blank, offsetof(Abi_nnrt_call, size), sizeof(Abi_nnrt_call));
-    l->call = stack_bytes(cg, sizeof(Abi_nnrt_call));
+    abi_set_int(cg, &blank, offsetof(Abi_nnrt_call, size), abi_bytes(cg, ABI_nnrt_call));
+    l->call = stack_bytes(cg, abi_bytes(cg, ABI_nnrt_call));
     l->sizes = stack_bytes(cg, 8 * e->nsymbols);
     l->inputs = stack_bytes(cg, 8 * cg->frame->outputs - 8 * cg->frame->inputs);
     l->outputs = stack_bytes(cg, 8 * cg->frame->sizes - 8 * cg->frame->outputs);
@@ -153,7 +159,7 @@ static LLVMValueRef entry_bytes(Cg *cg, const EntryCode *code, LLVMValueRef f, c
     for (int i = 0; i < code->entry->nsymbols; i++)
         for (int k = 0; k < nsymbols; k++)
             if (symbols[k] == code->entry->symbols[i])
-                set_field(cg, sizes, 8 * i, LLVMGetParam(f, (unsigned)k + 1));
+                set_element(cg, sizes, i, LLVMGetParam(f, (unsigned)k + 1));
     return LLVMBuildCall2(b, LLVMGlobalGetValueType(code->bytes), code->bytes, &sizes, 1, "");
 }
 

@@ -1,6 +1,6 @@
 /* The LLVM side of one emission: its context, module and machine, the few builders that the C API lacks, and the way
    from a finished module to bytes. */
-#include "codegen/cg.h"
+#include "codegen/target/target.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Target.h>
 #include <string.h>
@@ -17,10 +17,7 @@ static bool machine_open(Cg *cg)
                                                  LLVMCodeGenLevelAggressive};
     const Target *t = cg->target;
     int level = cg->options->level < 0 ? 0 : cg->options->level > 3 ? 3 : cg->options->level;
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
+    t->arch->open();
     LLVMTargetRef target;
     char *error = NULL;
     if (LLVMGetTargetFromTriple(t->triple, &target, &error)) {
@@ -28,7 +25,8 @@ static bool machine_open(Cg *cg)
         LLVMDisposeMessage(error);
         return false;
     }
-    cg->machine = LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, levels[level], LLVMRelocPIC,
+    LLVMRelocMode reloc = t->arch->bare ? LLVMRelocStatic : LLVMRelocPIC;
+    cg->machine = LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, levels[level], reloc,
                                           LLVMCodeModelSmall);
     return true;
 }
@@ -45,25 +43,11 @@ static void types_open(Cg *cg)
     cg->none = LLVMVoidTypeInContext(cg->context);
 }
 
-static bool target_open(Cg *cg, const char *march)
-{
-    cg->target = target_named(march);
-    if (cg->target) return true;
-    int n;
-    const char *const *names = codegen_levels(&n);
-    Diag *d = diag_error(cg->cx->diags, "E0430", NO_SPAN, "no code can be made for `%s`", march);
-    const char *near = str_nearest(march, names, n);
-    if (near) diag_help(d, "did you mean `-march=%s`?", near);
-    Text t = {.arena = cg->arena};
-    for (int i = 0; i < n; i++) text_add(&t, "`%s`, ", names[i]);
-    diag_note(d, "known are %sand `native`, the best of these that runs here", text_done(&t));
-    return false;
-}
-
 bool cg_open(Cg *cg, Program *p, const CodegenOptions *options)
 {
     *cg = (Cg){.program = p, .arena = p->arena, .cx = p->cx, .options = options};
-    if (!target_open(cg, options->march) || !machine_open(cg)) return false;
+    cg->target = target_chosen(cg->cx, options);
+    if (!cg->target || !machine_open(cg)) return false;
     cg->context = LLVMContextCreate();
     LLVMContextSetDiscardValueNames(cg->context, true);
     cg->module = LLVMModuleCreateWithNameInContext(p->name, cg->context);

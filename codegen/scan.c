@@ -44,12 +44,13 @@ static LLVMValueRef scan_function(Cg *cg, DType t, bool ranged)
     cg_debug_function(cg, f, name, NULL);
     kernel_open(cg, &k, NULL, NULL, f);
     cg_debug_site(cg, NULL);
-    k.lanes = cg->target->vector_bytes / dtype_bytes(t);
+    k.lanes = target_lanes(cg->target, dtype_bytes(t));
     Scan s = {t, LLVMGetParam(f, 0), LLVMGetParam(f, 1), ranged ? LLVMGetParam(f, 2) : NULL};
     Carry bad = {1, {LLVMConstNull(lane_type(cg, DT_BOOL, k.lanes))}};
     loop_lanes(cg, const_i64(cg, 0), s.n, &bad, scan_vector, &s);
     LLVMTypeRef type = LLVMTypeOf(bad.at[0]);
-    LLVMBuildRet(b, LLVMBuildNot(b, intrinsic(cg, "llvm.vector.reduce.or", &type, 1, bad.at, 1), ""));
+    LLVMValueRef any = k.lanes == 1 ? bad.at[0] : intrinsic(cg, "llvm.vector.reduce.or", &type, 1, bad.at, 1);
+    LLVMBuildRet(b, LLVMBuildNot(b, any, ""));
     cg->kernel = outer;
     LLVMPositionBuilderAtEnd(b, here);
     cg_debug_site(cg, NULL);

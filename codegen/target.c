@@ -1,21 +1,21 @@
-/* The table of levels, and which of them this machine runs. */
-#include "codegen/cg.h"
+/* The table of levels: which of them is meant, and which this machine runs. */
 #include "codegen/target/target.h"
 
 static const Target targets[] = {
-#define TARGET(name, triple, cpu, features, bytes, registers, fma, needs) \
-    {name, triple, cpu, features, bytes, registers, fma, needs},
+#define TARGET(name, arch, triple, cpu, features, bytes, registers, fma, rounding, needs) \
+    {name, &arch_##arch, triple, cpu, features, bytes, registers, fma, rounding, needs},
 #include "codegen/target.def"
 };
 
 static bool target_runs_here(const Target *t)
 {
-    bool family;
-    uint64_t has = x86_64_features(&family);
-    return family && (t->needs & ~has) == 0;
+    bool is;
+    uint64_t has = t->arch->features(&is);
+    return is && (t->needs & ~has) == 0;
 }
 
-static const Target *target_native(void) {
+static const Target *target_native(void)
+{
     const Target *best = NULL;
     for (size_t i = 0; i < COUNT(targets); i++)
         if (target_runs_here(&targets[i])) best = &targets[i];
@@ -30,10 +30,72 @@ const Target *target_named(const char *march)
     return NULL;
 }
 
+int target_lanes(const Target *t, int bytes)
+{
+    return t->vector_bytes > bytes ? t->vector_bytes / bytes : 1;
+}
+
+/* ---- what the command line asks for ---- */
+/* Triples are equal in their full form: "aarch64-linux-gnu" leaves out the vendor. */
+static bool triple_is(const Target *t, const char *triple)
+{
+    if (!triple) return true;
+    char *own = LLVMNormalizeTargetTriple(t->triple), *asked = LLVMNormalizeTargetTriple(triple);
+    bool same = str_equal(own, asked);
+    LLVMDisposeMessage(own);
+    LLVMDisposeMessage(asked);
+    return same;
+}
+
+/* The least demanding one, where nothing more is asked and this machine is not of that kind. */
+static const Target *target_first(const char *triple)
+{
+    for (size_t i = 0; i < COUNT(targets); i++)
+        if (triple_is(&targets[i], triple)) return &targets[i];
+    return NULL;
+}
+
+static void refuse_triple(Cx *cx, const char *triple)
+{
+    Text t = {.arena = cx->arena};
+    Diag *d = diag_error(cx->diags, "E0430", NO_SPAN, "no code can be made for the target `%s`", triple);
+    for (size_t i = 0; i < COUNT(targets); i++)
+        if (target_first(targets[i].triple) == &targets[i])
+            text_add(&t, "%s`%s`", t.n ? ", " : "", targets[i].triple);
+    diag_note(d, "known are %s", text_done(&t));
+}
+
+static void refuse_level(Cx *cx, const char *triple, const char *march)
+{
+    const char *names[COUNT(targets)];
+    Text t = {.arena = cx->arena};
+    int n = 0;
+    Diag *d = diag_error(cx->diags, "E0430", NO_SPAN, "no code can be made for `%s`%s%s%s", march,
+                         triple ? " on the target `" : "", triple ? triple : "", triple ? "`" : "");
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        if (!triple_is(&targets[i], triple)) continue;
+        names[n++] = targets[i].name;
+        text_add(&t, "%s`%s`", n > 1 ? ", " : "", targets[i].name);
+    }
+    const char *near = str_nearest(march, names, n);
+    if (near) diag_help(d, "did you mean `-march=%s`?", near);
+    diag_note(d, "known are %s%s", text_done(&t), triple ? "" : ", and `native`, the best of these that runs here");
+}
+
+const Target *target_chosen(Cx *cx, const CodegenOptions *o)
+{
+    const Target *t = target_named(o->march ? o->march : "native");
+    if (t && triple_is(t, o->target)) return t;
+    if (o->target && !target_first(o->target)) return refuse_triple(cx, o->target), NULL;
+    if (!o->march && o->target) return target_first(o->target);
+    return refuse_level(cx, o->target, o->march ? o->march : "native"), NULL;
+}
+
+/* ---- for those outside ---- */
 const char *const *codegen_levels(int *out_n)
 {
     static const char *const names[] = {
-#define TARGET(name, triple, cpu, features, bytes, registers, fma, needs) name,
+#define TARGET(name, ...) name,
 #include "codegen/target.def"
     };
     *out_n = COUNT(names);
@@ -50,4 +112,10 @@ bool codegen_level_runs_here(const char *level)
 {
     const Target *t = target_named(level);
     return t && target_runs_here(t);
+}
+
+bool codegen_is_bare(const CodegenOptions *o)
+{
+    const Target *t = o->march ? target_named(o->march) : o->target ? target_first(o->target) : NULL;
+    return t && t->arch->bare;
 }

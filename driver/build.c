@@ -102,14 +102,13 @@ Program *build_planned(Args *a, int *out_status)
     return NULL;
 }
 
-bool build_object(Args *a, Program *p, const void *weights, Bytes *out)
+CodegenOptions codegen_options(const Args *a, const void *weights)
 {
     int64_t level = 2;
     const char *march = args_text(a, OPT_MARCH);
-    if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
-    CodegenOptions o = {
-        .march = march ? march : "native", .level = (int)level, .debug = args_has(a, OPT_DEBUG), .weights = weights};
-    return codegen_emit(p, &o, EMIT_OBJECT, out);
+    args_count(a, OPT_LEVEL, 0, &level);
+    return (CodegenOptions){.march = march ? march : args_text(a, OPT_MCPU), .level = (int)level,
+                            .debug = args_has(a, OPT_DEBUG), .weights = weights, .target = args_text(a, OPT_TRIPLE)};
 }
 
 static int open_session(Args *a, Running *r)
@@ -135,7 +134,9 @@ int build_running(Args *a, Running *out)
     Bytes object;
     if (!p) return status;
     out->program = p;
-    if (!build_object(a, p, NULL, &object) || !(out->jit = jit_open(p, object))) return model_finish(a, EXIT_MODEL);
+    CodegenOptions o = codegen_options(a, NULL);
+    if (!codegen_emit(p, &o, EMIT_OBJECT, &object) || !(out->jit = jit_open(p, object)))
+        return model_finish(a, EXIT_MODEL);
     const nnrt_model *(*model)(void) = NULL;
     void *symbol = jit_symbol(out->jit, str_format(a->cx->arena, "%s_model", p->name));
     if (!symbol) UNREACHABLE("the compiled model has no descriptor");

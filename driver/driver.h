@@ -63,7 +63,7 @@ int failure(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* prints and gives EXI
 /* ---- build.c: from a file name to graphs, an object, a running model ---- */
 Program *build_graphs(Args *a, int *out_status);       /* parsed and checked only */
 Program *build_planned(Args *a, int *out_status);      /* through all passes */
-bool build_object(Args *a, Program *p, const void *weights, Bytes *out);
+CodegenOptions codegen_options(const Args *a, const void *weights); /* which machine, how hard, what inside */
 typedef struct Running {
     Program *program;
     Jit *jit;

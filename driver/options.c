@@ -73,23 +73,33 @@ bool args_colour(const Args *a, FILE *stream)
     return !(no && *no) && isatty(fileno(stream));
 }
 
-/* The option written `-x...` or `--word...`; *out_rest is its value where it is joined, else NULL. */
-static int option_find(const char *arg, const char **out_rest)
+/* The option that the command calls so: a word may mean one thing to one command and another to another. */
+static int option_named(const Command *command, const char *word, size_t n)
 {
-    *out_rest = NULL;
-    size_t n = strcspn(arg + 1 + (arg[1] == '-'), "=");
-    for (int i = 0; i < OPT_COUNT; i++) {
-        const OptionInfo *o = &options[i];
-        if (arg[1] != '-' && arg[1] == o->letter) {
-            if (arg[2]) *out_rest = arg + 2 + (arg[2] == '=');
+    for (int i = 0; i < OPT_COUNT; i++)
+        if ((options[i].commands & command->bit) && strlen(options[i].text) == n && !strncmp(options[i].text, word, n))
             return i;
-        }
-        if (arg[1] == '-' && strlen(o->text) == n && !strncmp(o->text, arg + 2, n)) {
-            if (arg[2 + n] == '=') *out_rest = arg + 3 + n;
-            return i;
-        }
-    }
     return -1;
+}
+
+static int option_lettered(const Command *command, char letter)
+{
+    for (int i = 0; i < OPT_COUNT; i++)
+        if ((options[i].commands & command->bit) && options[i].letter == letter) return i;
+    return -1;
+}
+
+/* The option written `-x...`, `--word...` or, as gcc spells it, `-march=...`; *out_rest is its value where it is joined,
+   else NULL. */
+static int option_find(const Command *command, const char *arg, const char **out_rest)
+{
+    int dashes = 1 + (arg[1] == '-');
+    size_t n = strcspn(arg + dashes, "=");
+    int id = n > 1 || dashes == 2 ? option_named(command, arg + dashes, n) : -1;
+    *out_rest = id >= 0 && arg[dashes + n] == '=' ? arg + dashes + n + 1 : NULL;
+    if (id >= 0 || dashes == 2) return id;
+    if (arg[1] && arg[2]) *out_rest = arg + 2 + (arg[2] == '=');
+    return option_lettered(command, arg[1]);
 }
 
 static int option_unknown(const char *arg, const Command *command)
@@ -107,25 +117,11 @@ static int option_unknown(const char *arg, const Command *command)
                        command->name);
 }
 
-/* `-march=native` is gcc's spelling of --march: one dash before a whole word is taken too. */
-static int option_one_dash(const char *arg, const char **out_rest)
-{
-    if (arg[1] == '-' || !arg[2]) return -1;
-    size_t n = strcspn(arg + 1, "=");
-    for (int i = 0; i < OPT_COUNT; i++)
-        if (strlen(options[i].text) == n && !strncmp(options[i].text, arg + 1, n)) {
-            *out_rest = arg[1 + n] == '=' ? arg + 2 + n : NULL;
-            return i;
-        }
-    return -1;
-}
-
 static int option_take(Args *a, const Command *command, int argc, char **argv, int *at)
 {
     const char *arg = argv[*at], *rest = NULL;
-    int id = option_one_dash(arg, &rest);
-    if (id < 0) id = option_find(arg, &rest);
-    if (id < 0 || !(options[id].commands & command->bit)) return option_unknown(arg, command);
+    int id = option_find(command, arg, &rest);
+    if (id < 0) return option_unknown(arg, command);
     const OptionInfo *o = &options[id];
     if (!o->value) {
         if (rest) return usage_error("--%s takes no value", o->text);
@@ -135,6 +131,19 @@ static int option_take(Args *a, const Command *command, int argc, char **argv, i
         rest = argv[++*at];
     }
     vec_push(a->cx->arena, &a->values[id], rest);
+    return 0;
+}
+
+/* What several commands take, and must be known to be right wherever it is read. */
+static int args_check_machine(const Args *a)
+{
+    int64_t level = 0;
+    const char *march = args_text(a, OPT_MARCH), *cpu = args_text(a, OPT_MCPU);
+    if (!args_count(a, OPT_LEVEL, 0, &level)) return EXIT_USAGE;
+    if (level > 3)
+        return usage_error("--%s wants 0, 1, 2 or 3, not `%s`", options[OPT_LEVEL].text, args_text(a, OPT_LEVEL));
+    if (march && cpu && strcmp(march, cpu))
+        return usage_error("--march=%s and --mcpu=%s name two machines: give one of them", march, cpu);
     return 0;
 }
 
@@ -164,11 +173,7 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     if (a->operands.n > 1 + two && !any)
         return usage_error("`nnc %s` takes %s, not also `%s`", command->name, two ? "two files" : "one file",
                            a->operands.at[1 + two]);
-    int64_t level = 0;
-    if (!args_count(a, OPT_LEVEL, 0, &level)) return EXIT_USAGE;
-    if (level > 3)
-        return usage_error("--%s wants 0, 1, 2 or 3, not `%s`", options[OPT_LEVEL].text, args_text(a, OPT_LEVEL));
-    return 0;
+    return args_check_machine(a);
 }
 
 static void print_indented(FILE *to, const char *lines)

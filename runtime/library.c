@@ -29,6 +29,33 @@ static bool read_at(int fd, void *into, size_t n, uint64_t from)
     return pread(fd, into, n, (off_t)from) == (ssize_t)n;
 }
 
+/* For which machine the file was made. The field lies where it does in files of 32 bits too. */
+typedef struct Machine { unsigned code; const char *name; } Machine;
+static const Machine machines[] = {{EM_X86_64, "x86-64"}, {EM_AARCH64, "aarch64"}, {EM_ARM, "32-bit Arm"},
+                                   {EM_386, "32-bit x86"}, {EM_RISCV, "RISC-V"}};
+#if defined(__x86_64__)
+enum { MACHINE_HERE = EM_X86_64 };
+#elif defined(__aarch64__)
+enum { MACHINE_HERE = EM_AARCH64 };
+#else
+enum { MACHINE_HERE = EM_NONE };
+#endif
+
+static const char *machine_name(unsigned code)
+{
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        if (machines[i].code == code)
+            return machines[i].name;
+    return "another kind of machine";
+}
+
+static int32_t refuse_machine(nnrt_library *l, const char *path, unsigned code)
+{
+    return nnrt__fail(&l->fault, NNRT_ERR_CPU, "%s: it was compiled for %s, and this machine is %s: compile it again "
+                      "here, or with the --target of this machine", path, machine_name(code),
+                      machine_name(MACHINE_HERE));
+}
+
 /* Does everything that the loader would map lie inside the file? */
 static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size)
 {
@@ -52,6 +79,8 @@ static int32_t look_inside(nnrt_library *l, const char *path, int fd)
         return refuse(l, path, "it is no plain file");
     if (!read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_type != ET_DYN)
         return refuse(l, path, "it is no shared library");
+    if (head.e_machine != MACHINE_HERE && MACHINE_HERE != EM_NONE)
+        return refuse_machine(l, path, head.e_machine);
     if (head.e_phentsize != sizeof(ElfW(Phdr)) || !segments_fit(fd, &head, (uint64_t)info.st_size))
         return refuse(l, path, "it is cut short or damaged");
     return NNRT_OK;

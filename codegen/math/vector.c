@@ -97,7 +97,7 @@ static Val nearest_by_adding(const Math *m, Val x)
     return vpick(m, vless(m, size, limit), vsign_of(m, whole, x), x);
 }
 
-static bool has_rounding(const Math *m) { return m->cg->target->vector_bytes > 16; }
+static bool has_rounding(const Math *m) { return m->cg->target->rounding; }
 
 Val vnearest(const Math *m, Val x)
 {

@@ -1,8 +1,7 @@
-/* target.h: what an architecture's file tells the table of levels. */
+/* target.h: what the file of an architecture tells the table of levels and the emitter. */
 #ifndef NNC_CODEGEN_TARGET_H
 #define NNC_CODEGEN_TARGET_H
-#include <stdbool.h>
-#include <stdint.h>
+#include "codegen/cg.h"
 
 /* One bit a feature that the runtime asks the CPU for; a compiled model carries those it needs, so the numbers are part
    of the binary interface (NNRT_CPU_ in the runtime's header). */
@@ -13,6 +12,18 @@ enum {
     CPU_V3 = CPU_AVX | CPU_AVX2 | CPU_FMA | CPU_BMI1 | CPU_BMI2 | CPU_F16C | CPU_LZCNT | CPU_MOVBE | CPU_OS_AVX,
     CPU_V4 = CPU_V3 | CPU_AVX512F | CPU_AVX512CD | CPU_AVX512BW | CPU_AVX512DQ | CPU_AVX512VL | CPU_OS_AVX512,
 };
-/* The bits that this machine has; *out_family says whether it is an x86-64 at all. target/x86_64.c */
-uint64_t x86_64_features(bool *out_family);
+
+typedef struct Arch {
+    void (*open)(void);                 /* LLVM's code generator for it */
+    uint64_t (*features)(bool *out_is); /* CPU_ bits of this machine, if it is one */
+    bool bare;                          /* no system below: nothing is loaded, shared or called */
+    /* The word that settles rounding and flushing: those of its bits that are no mere flags, and what they are to be.
+       `slot` is room for one word, where an instruction wants an address. */
+    uint64_t control_bits, control_default;
+    LLVMValueRef (*control_read)(Cg *cg, LLVMValueRef slot);
+    void (*control_write)(Cg *cg, LLVMValueRef slot, LLVMValueRef word);
+} Arch;
+
+#define TARGET(name, arch, ...) extern const Arch arch_##arch;
+#include "codegen/target.def"
 #endif

@@ -1,5 +1,6 @@
-/* x86-64: what the machine that runs the compiler can do. */
+/* x86-64: its code generator, its control word, and what the machine that runs the compiler can do. */
 #include "codegen/target/target.h"
+#include <llvm-c/Target.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -13,10 +14,10 @@ static uint64_t saved_state(void)
     return a;
 }
 
-uint64_t x86_64_features(bool *out_family)
+static uint64_t features(bool *out_is)
 {
     uint32_t a, b = 0, c = 0, d, ext = 0, b7 = 0, unused;
-    *out_family = true;
+    *out_is = true;
     __get_cpuid(1, &a, &b, &c, &d);
     __get_cpuid(0x80000001, &a, &unused, &ext, &d);
     __get_cpuid_count(7, 0, &a, &b7, &unused, &d);
@@ -34,9 +35,32 @@ uint64_t x86_64_features(bool *out_family)
     return found;
 }
 #else
-uint64_t x86_64_features(bool *out_family)
+static uint64_t features(bool *out_is)
 {
-    *out_family = false;
+    *out_is = false;
     return 0;
 }
 #endif
+
+static void generator_open(void)
+{
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+}
+
+static LLVMValueRef control_read(Cg *cg, LLVMValueRef slot)
+{
+    intrinsic(cg, "llvm.x86.sse.stmxcsr", NULL, 0, &slot, 1);
+    return LLVMBuildLoad2(cg->builder, cg->i32, slot, "");
+}
+
+static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
+{
+    LLVMBuildStore(cg->builder, word, slot);
+    intrinsic(cg, "llvm.x86.sse.ldmxcsr", NULL, 0, &slot, 1);
+}
+
+/* MXCSR: the sticky flags are its low six bits; nearest, no flushing, every trap masked. */
+const Arch arch_x86_64 = {generator_open, features, false, 0xFFC0, 0x1F80, control_read, control_write};

@@ -60,6 +60,13 @@ static const char *product_path(Args *a, const Program *p, Kind kind, bool first
     return str_format(a->cx->arena, "%s%s", stem, kinds[kind].ending);
 }
 
+/* For a machine without a system an object is all there can be. */
+static bool is_bare(const Args *a)
+{
+    CodegenOptions o = codegen_options(a, NULL);
+    return codegen_is_bare(&o);
+}
+
 static bool parse_emit(Args *a, const Program *p, Products *out)
 {
     for (int v = 0; v < a->values[OPT_EMIT].n; v++) {
@@ -78,8 +85,9 @@ static bool parse_emit(Args *a, const Program *p, Products *out)
     }
     if (out->list.n) return true;
     const char *path = args_text(a, OPT_OUTPUT);
-    Product so = {KIND_SO, path ? path : product_path(a, p, KIND_SO, true), {0}}, header = {KIND_HEADER, NULL, {0}};
-    if (path && str_ends(path, ".o")) so.kind = KIND_OBJ;
+    Product so = {KIND_SO, path, {0}}, header = {KIND_HEADER, NULL, {0}};
+    if (is_bare(a) || (path && str_ends(path, ".o"))) so.kind = KIND_OBJ;
+    if (!path) so.path = product_path(a, p, so.kind, true);
     header.path = product_path(a, p, KIND_HEADER, false);
     vec_push(a->cx->arena, &out->list, so);
     vec_push(a->cx->arena, &out->list, header);
@@ -96,7 +104,8 @@ static bool load_weights(Args *a, const void **out)
     if (!path) return true;
     Running r;
     Args plain = *a;
-    plain.values[OPT_MARCH].n = plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
+    plain.values[OPT_MARCH].n = plain.values[OPT_MCPU].n = plain.values[OPT_TRIPLE].n = 0;
+    plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
     if (build_running(&plain, &r)) return false;
     char message[1024] = "";
     void *params = arena_alloc(a->cx->arena, (size_t)r.model->params_bytes + 64);
@@ -153,16 +162,18 @@ static bool make(Args *a, Program *p, Sanitizer sanitize, Products *products)
     const void *weights;
     Bytes object = {0};
     if (!load_weights(a, &weights)) return false;
-    int64_t level = 2;
-    if (!args_count(a, OPT_LEVEL, 0, &level)) return false;
-    const char *march = args_text(a, OPT_MARCH);
-    CodegenOptions o = {.march = march ? march : "native", .level = (int)level, .debug = args_has(a, OPT_DEBUG),
-                        .weights = weights, .sanitize = sanitize};
+    CodegenOptions o = codegen_options(a, weights);
+    o.sanitize = sanitize;
     for (int i = 0; i < products->list.n; i++) {
         Product *x = &products->list.at[i];
         Text text = {a->cx->arena, 0, 0, 0};
         switch (x->kind) {
         case KIND_SO:
+            if (codegen_is_bare(&o)) {
+                failure("a machine without a system loads no libraries: take the object, `--emit=obj`");
+                return false;
+            }
+            /* fallthrough */
         case KIND_OBJ:
             if (!object.at && !codegen_emit(p, &o, EMIT_OBJECT, &object)) return false;
             x->bytes = object;
