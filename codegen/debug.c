@@ -45,7 +45,7 @@ void debug_open(Cg *cg)
                                              0, false, false, "", 0, "", 0);
     d->type = LLVMDIBuilderCreateSubroutineType(d->builder, file, NULL, 0, LLVMDIFlagZero);
     module_flag(cg, "Debug Info Version", LLVMDebugMetadataVersion());
-    module_flag(cg, "Dwarf Version", 5);
+    module_flag(cg, "Dwarf Version", 4); /* 5 brings an index, which gdb takes for that of the whole program */
 }
 
 void debug_finish(Cg *cg) { LLVMDIBuilderFinalize(cg->debug->builder); }
