@@ -169,6 +169,7 @@ static const Dim *result_range(Infer *i, DType t) {
         const Dim *m = modulus(i, n->in[1]);
         int64_t now, wanted;
         const Dim *given = i->given ? i->given->range : NULL; /* the same number under a dim's name */
+        if (i->given && !type_is_poison(*i->given) && !given) return NULL; /* it was not known yet that it is a number */
         return given && m && dim_known(given, &wanted) && dim_known(m, &now) && now == wanted ? given : m;
     }
     case OP_DETACH: case OP_CONVERT: return range;

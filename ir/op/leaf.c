@@ -67,6 +67,12 @@ static bool infer_iota(Infer *i, Type t)
         diag_help(d, "give it a type with one axis: `t: i32[T] = iota`");
         return false;
     }
+    if (t.dtype == DT_BOOL) {
+        Diag *d = infer_error(i, "E0303", "`iota` counts, and cannot be %s", type_text(i->arena, t));
+        diag_primary(d, "truth values do not count");
+        diag_help(d, "count in numbers and compare: `t: i32[T] = iota`, then `t > 0`");
+        return false;
+    }
     const Dim *n = t.axes[axis].dim;
     if (!t.range || dim_equal(n, t.range) == PROVED || dim_at_most(i->dims, n, t.range) == PROVED) return true;
     Diag *d = infer_error(i, "E0302", "`iota` counts to %s, but its values must stay below %s",

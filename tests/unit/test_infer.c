@@ -292,6 +292,19 @@ static void draws_are_floats_from_single_floats(void **state)
     cx_free(b->cx);
 }
 
+static void counting_needs_numbers(void **state)
+{
+    (void)state;
+    Bench *b = bench_new();
+    Axis three = {size(b, 3), NULL, NULL};
+    Attr attr = {.axis = 0};
+    Type places = type_make(b->p->arena, DT_I32, 1, &three), truth = type_make(b->p->arena, DT_BOOL, 1, &three);
+    assert_type(b, "i32[3]", value_new(b->g->body, OP_IOTA, NULL, 0, &attr, &places, &b->site, b->cx));
+    Value *v = value_new(b->g->body, OP_IOTA, NULL, 0, &attr, &truth, &b->site, b->cx);
+    assert_refused(b, v, "E0303", 0, "count in numbers");
+    cx_free(b->cx);
+}
+
 static void gradients_are_taken_of_one_float(void **state)
 {
     (void)state;
@@ -318,6 +331,7 @@ int main(void)
         cmocka_unit_test(patterns_must_describe_what_they_move),
         cmocka_unit_test(places_need_an_index_of_their_range),
         cmocka_unit_test(draws_are_floats_from_single_floats),
+        cmocka_unit_test(counting_needs_numbers),
         cmocka_unit_test(gradients_are_taken_of_one_float),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

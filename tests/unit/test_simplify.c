@@ -178,6 +178,20 @@ static void test_folding(void **state)
 }
 
 /* The gradient of a mean: 1/n spread to all, times what stands there. Nothing of the spreading is left. */
+/* A remainder by what turns out to be a number only now stays without a range, as its readers know it. */
+static void test_folding_keeps_types(void **state)
+{
+    (void)state;
+    Bench t;
+    begin(&t);
+    Value *two = build_const(&t.b, DT_I32, 2), *x = places(&t, 5, SHAPE(N));
+    output(&t, build_2(&t.b, OP_MOD, x, build_1(&t.b, OP_SIGN, two)));
+    simplify(&t, 0);
+    assert_true(value_is_const(result(&t, 0)->def->in[1], NULL));
+    assert_null(result(&t, 0)->type.range);
+    end(&t);
+}
+
 static void test_spreading_goes(void **state)
 {
     (void)state;
@@ -269,6 +283,27 @@ static void test_sharing(void **state)
         assert_int_equal(result(&t, i)->def->in[0] == result(&t, i)->def->in[1], i == 0 || i == 3);
     assert_int_equal(count_op(t.g->body, OP_CALL), 4);
     end(&t);
+}
+
+/* d(a*a*b)/da of two equal sums a and b: were they one value, its gradient would be that of a^3. */
+static void test_slopes_along_computed_values(void **state)
+{
+    (void)state;
+    for (int computed = 0; computed < 2; computed++) {
+        Bench t;
+        bench_begin(&t, 3);
+        Value *x = param(&t, SHAPE(4)), *y = param(&t, SHAPE(4)), *a = build_2(&t.b, OP_ADD, x, y);
+        Value *b = build_2(&t.b, OP_ADD, x, y), *product = build_2(&t.b, OP_MUL, build_2(&t.b, OP_MUL, a, a), b);
+        Value *in[] = {build_reduce(&t.b, OP_SUM, product, 1), computed ? a : x};
+        Node *grad = node_new(t.g->body, OP_GRAD, in, 2, NULL, NULL, &t.site, t.cx);
+        graph_add_result(t.g, (Result){.kind = RESULT_LOSS, .index = 1}, in[0]);
+        graph_add_result(t.g, (Result){.kind = RESULT_NEXT, .index = 0}, grad->out);
+        Arena *scratch = arena_new();
+        pass_simplify(t.g, scratch);
+        assert_int_equal(count_op(t.g->body, OP_ADD), computed ? 2 : 1);
+        arena_free(scratch);
+        end(&t);
+    }
 }
 
 static void test_dead_values_go(void **state)
@@ -451,7 +486,8 @@ int main(void)
         cmocka_unit_test(test_patterns_join),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_dead_values_go), cmocka_unit_test(test_log_of_softmax),
         cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_picking_first), cmocka_unit_test(test_logs_of_sigmoid),
-        cmocka_unit_test(test_logs_of_choices),
+        cmocka_unit_test(test_logs_of_choices), cmocka_unit_test(test_slopes_along_computed_values),
+        cmocka_unit_test(test_folding_keeps_types),
     };
     return cmocka_run_group_tests_name("simplify", tests, NULL, NULL);
 }
