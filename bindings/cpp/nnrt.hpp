@@ -143,13 +143,21 @@ public:
                                         data.size() * sizeof(T)));
     }
     /* What is no span becomes one. */
-    template <class Where, class C, class T = detail::if_container<C>> call &input(Where where, C &&data, shape dims)
+    template <class C, class T = detail::if_container<C>> call &input(const char *name, C &&data, shape dims)
     {
-        return input(where, span<T>(data), dims);
+        return input(name, span<T>(data), dims);
     }
-    template <class Where, class C, class T = detail::if_container<C>> call &output(Where where, C &&data, shape dims)
+    template <class C, class T = detail::if_container<C>> call &input(std::int32_t place, C &&data, shape dims)
     {
-        return output(where, span<T>(data), dims);
+        return input(place, span<T>(data), dims);
+    }
+    template <class C, class T = detail::if_container<C>> call &output(const char *name, C &&data, shape dims)
+    {
+        return output(name, span<T>(data), dims);
+    }
+    template <class C, class T = detail::if_container<C>> call &output(std::int32_t place, C &&data, shape dims)
+    {
+        return output(place, span<T>(data), dims);
     }
 
     void operator()() { detail::check(nnrt_run(session_, entry_), session_); }
