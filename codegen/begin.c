@@ -10,6 +10,12 @@ LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exp
     return f;
 }
 
+LLVMValueRef place_astray(Cg *cg, LLVMValueRef pointer, int64_t alignment)
+{
+    LLVMValueRef at = LLVMBuildPtrToInt(cg->builder, pointer, cg->i64, "");
+    return LLVMBuildAnd(cg->builder, at, const_i64(cg, alignment - 1), "");
+}
+
 void fail_if(Cg *cg, LLVMValueRef condition, int status)
 {
     LLVMBuilderRef b = cg->builder;
@@ -26,11 +32,18 @@ typedef struct Begin {
     const EntryCode *code;
     LLVMValueRef call, frame, sizes, inputs, outputs;
     LLVMValueRef *symbols;
+    LLVMValueRef astray; /* i64: bits of addresses that must be 0 */
 } Begin;
 
 static void refuse_null(Cg *cg, LLVMValueRef pointer)
 {
     fail_if(cg, LLVMBuildIsNull(cg->builder, pointer, ""), STATUS_NULL);
+}
+
+static void add_place(Cg *cg, Begin *g, LLVMValueRef pointer, int64_t alignment)
+{
+    if (alignment > 1)
+        g->astray = LLVMBuildOr(cg->builder, g->astray, place_astray(cg, pointer, alignment), "");
 }
 
 static LLVMValueRef need(Cg *cg, const Begin *g, size_t offset)
@@ -54,28 +67,45 @@ static void refuse_short(Cg *cg, LLVMValueRef at, int64_t bytes, int status)
 }
 
 /* ---- pointers ---- */
-static void take_buffers(Cg *cg, Begin *g, LLVMValueRef list, int n, int slot)
+static void take_buffer(Cg *cg, Begin *g, LLVMValueRef list, int index, int slot, DType t)
 {
     LLVMBuilderRef b = cg->builder;
-    for (int i = 0; i < n; i++) {
-        LLVMValueRef at = const_i64(cg, i);
-        LLVMValueRef buffer = LLVMBuildLoad2(b, cg->ptr, LLVMBuildInBoundsGEP2(b, cg->ptr, list, &at, 1, ""), "");
-        refuse_null(cg, buffer);
-        keep(cg, g, slot + i, buffer);
-    }
+    LLVMValueRef at = const_i64(cg, index);
+    LLVMValueRef buffer = LLVMBuildLoad2(b, cg->ptr, LLVMBuildInBoundsGEP2(b, cg->ptr, list, &at, 1, ""), "");
+    refuse_null(cg, buffer);
+    add_place(cg, g, buffer, dtype_bytes(t));
+    keep(cg, g, slot + index, buffer);
 }
 
-static int count_outputs(const Graph *g)
+static void take_inputs(Cg *cg, Begin *g)
 {
-    int n = 0;
-    for (int i = 0; i < g->results.n; i++)
-        n += g->results.at[i].kind == RESULT_OUTPUT;
-    return n;
+    const Graph *graph = g->code->entry->graph;
+    if (!graph->inputs.n)
+        return;
+    LLVMValueRef list = need(cg, g, offsetof(Abi_nnrt_call, inputs));
+    for (int i = 0; i < graph->inputs.n; i++)
+        take_buffer(cg, g, list, i, cg->frame->inputs, graph->inputs.at[i].value->type.dtype);
+}
+
+static void take_outputs(Cg *cg, Begin *g)
+{
+    const Graph *graph = g->code->entry->graph;
+    LLVMValueRef list = NULL;
+    for (int i = 0; i < graph->results.n; i++) {
+        const Result *r = &graph->results.at[i];
+        if (r->kind != RESULT_OUTPUT)
+            continue;
+        list = list ? list : need(cg, g, offsetof(Abi_nnrt_call, outputs));
+        take_buffer(cg, g, list, r->index, cg->frame->outputs, graph->body->last->in[i]->type.dtype);
+    }
 }
 
 static void take_area(Cg *cg, Begin *g, size_t offset, int slot, bool needed)
 {
-    keep(cg, g, slot, needed ? need(cg, g, offset) : abi_load(cg, ABI_nnrt_call, g->call, offset));
+    LLVMValueRef at = needed ? need(cg, g, offset) : abi_load(cg, ABI_nnrt_call, g->call, offset);
+    if (needed)
+        add_place(cg, g, at, slot == FRAME_TOTALS ? (int64_t)sizeof(double) : AREA_ALIGNMENT);
+    keep(cg, g, slot, at);
 }
 
 static void take_pointers(Cg *cg, Begin *g)
@@ -85,15 +115,13 @@ static void take_pointers(Cg *cg, Begin *g)
     bool steps = e->kind == ENTRY_STEP || e->kind == ENTRY_UPDATE;
     bool grads = e->kind == ENTRY_GRAD || e->kind == ENTRY_UPDATE;
     bool totals = e->kind != ENTRY_PREDICT && e->kind != ENTRY_UPDATE;
-    int outputs = count_outputs(e->graph);
     take_area(cg, g, offsetof(Abi_nnrt_call, params), FRAME_PARAMS, p->params_bytes > 0);
     take_area(cg, g, offsetof(Abi_nnrt_call, opt), FRAME_OPT, steps && p->opt_bytes > 0);
     take_area(cg, g, offsetof(Abi_nnrt_call, grads), FRAME_GRADS, grads && p->params_bytes > 0);
     take_area(cg, g, offsetof(Abi_nnrt_call, totals), FRAME_TOTALS, totals);
-    if (e->graph->inputs.n)
-        take_buffers(cg, g, need(cg, g, offsetof(Abi_nnrt_call, inputs)), e->graph->inputs.n, cg->frame->inputs);
-    if (outputs)
-        take_buffers(cg, g, need(cg, g, offsetof(Abi_nnrt_call, outputs)), outputs, cg->frame->outputs);
+    take_inputs(cg, g);
+    take_outputs(cg, g);
+    fail_if(cg, LLVMBuildIsNotNull(cg->builder, g->astray, ""), STATUS_ARGUMENT);
 }
 
 /* ---- step and settings ---- */
@@ -188,6 +216,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
     refuse_null(cg, g.call);
     refuse_short(cg, g.call, abi_bytes(cg, ABI_nnrt_call), STATUS_ABI);
     g.frame = need(cg, &g, offsetof(Abi_nnrt_call, work));
+    g.astray = place_astray(cg, g.frame, AREA_ALIGNMENT);
     if (code->entry->nsymbols)
         g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
     LLVMValueRef past = const_i64(cg, frame_bytes(cg));

@@ -278,6 +278,8 @@ typedef struct EntryCode {
 } EntryCode;
 LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exported); /* with its first block */
 void fail_if(Cg *cg, LLVMValueRef condition, int status); /* in a function that gives a status */
+enum { AREA_ALIGNMENT = 64 };                             /* of params, grads, opt and workspace */
+LLVMValueRef place_astray(Cg *cg, LLVMValueRef pointer, int64_t alignment); /* i64: 0 where it lies at a multiple */
 EntryCode entry_emit(Cg *cg, const Entry *e);             /* kernels, phases, end: not what needs the frame's size */
 void entry_finish(Cg *cg, EntryCode *code);               /* bytes, cost, begin */
 /* Its kernels, and a function a phase. */

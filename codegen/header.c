@@ -324,9 +324,9 @@ static void add_entry(Header *h, const Entry *e)
     for (int i = 0; i < e->nargs; i++) add_param_note(h, e, e->args[i], params.at[i]);
     if (e->kind == ENTRY_PREDICT && e->draws)
         text_add(&h->text, "   step: its seed settles the random numbers; NULL: 0\n");
-    text_add(&h->text, "   NNRT_OK, NNRT_ERR_NULL%s%s%s%s. */\n", e->nsymbols > 0 ? ", NNRT_ERR_SIZE" : "",
-             takes_index(e) ? ", NNRT_ERR_INDEX" : "",
-             e->kind != ENTRY_PREDICT || e->draws ? ", NNRT_ERR_ARGUMENT (a struct's size)" : "", kinds[e->kind].gives);
+    text_add(&h->text, "   NNRT_OK, NNRT_ERR_NULL%s%s, NNRT_ERR_ARGUMENT (a place's alignment%s)%s. */\n",
+             e->nsymbols > 0 ? ", NNRT_ERR_SIZE" : "", takes_index(e) ? ", NNRT_ERR_INDEX" : "",
+             e->kind != ENTRY_PREDICT || e->draws ? ", a struct's size" : "", kinds[e->kind].gives);
     add_prototype(h, e->function, &params);
 }
 
@@ -347,11 +347,11 @@ static void add_state_functions(Header *h)
     for (int i = 0; i < n; i++) text_add(t, ", int64_t %s", h->program->symbols.at[symbols[i]]->name);
     text_add(t, ");\n\n"
                 "/* First values of params and opt, settled by the seed; opt and ws may be NULL.\n"
-                "   NNRT_OK, NNRT_ERR_NULL. */\n"
+                "   NNRT_OK, NNRT_ERR_NULL, NNRT_ERR_ARGUMENT (a place's alignment); so below. */\n"
                 "int32_t %s_init(void *params, void *opt, uint64_t seed, void *ws);\n\n"
                 "/* First values of opt alone, for params as they are: after the host wrote weights of its own. */\n"
                 "int32_t %s_start(const void *params, void *opt, uint64_t seed, void *ws);\n\n"
-                "/* To be called after the host wrote to params. NNRT_OK, NNRT_ERR_NULL. */\n"
+                "/* To be called after the host wrote to params. */\n"
                 "int32_t %s_prepare(void *params);\n\n", s, s, s);
 }
 

@@ -42,6 +42,17 @@ static LLVMTypeRef first_type(Cg *cg)
     return LLVMFunctionType(cg->i32, (LLVMTypeRef[]){cg->ptr, cg->ptr, cg->i64, cg->ptr}, 4, false);
 }
 
+static void refuse_astray(Cg *cg, LLVMValueRef at)
+{
+    fail_if(cg, LLVMBuildIsNotNull(cg->builder, place_astray(cg, at, AREA_ALIGNMENT), ""), STATUS_ARGUMENT);
+}
+
+static void need_area(Cg *cg, LLVMValueRef at)
+{
+    fail_if(cg, LLVMBuildIsNull(cg->builder, at, ""), STATUS_NULL);
+    refuse_astray(cg, at);
+}
+
 typedef struct Kernels { Arena *arena; VEC(const Node *) nodes; VEC(LLVMValueRef) code; int64_t work_bytes; } Kernels;
 
 static Kernels kernels_emit(Cg *cg, const Graph *g)
@@ -80,7 +91,7 @@ LLVMValueRef start_emit(Cg *cg)
     if (g) {
         for (unsigned i = 0; i < 2; i++)
             if (i || cg->program->params_bytes)
-                fail_if(cg, LLVMBuildIsNull(cg->builder, LLVMGetParam(f, i), ""), STATUS_NULL);
+                need_area(cg, LLVMGetParam(f, i));
         Control control = control_begin(cg);
         cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
         run_kernels(cg, &kernels);
@@ -110,7 +121,8 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
     Kernels kernels = kernels_emit(cg, g);
     LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_init", cg->program->name), first_type(cg), true);
     if (cg->program->params_bytes)
-        fail_if(cg, LLVMBuildIsNull(cg->builder, LLVMGetParam(f, 0), ""), STATUS_NULL);
+        need_area(cg, LLVMGetParam(f, 0));
+    refuse_astray(cg, LLVMGetParam(f, 1));
     Control control = control_begin(cg);
     cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
     run_kernels(cg, &kernels);
@@ -129,7 +141,7 @@ LLVMValueRef prepare_emit(Cg *cg)
     const char *name = str_format(cg->arena, "%s_prepare", cg->program->name);
     LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), true);
     if (cg->program->params_bytes)
-        fail_if(cg, LLVMBuildIsNull(cg->builder, LLVMGetParam(f, 0), ""), STATUS_NULL);
+        need_area(cg, LLVMGetParam(f, 0));
     LLVMBuildRet(cg->builder, LLVMConstInt(cg->i32, STATUS_OK, false));
     return f;
 }

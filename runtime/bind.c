@@ -8,15 +8,13 @@ static const nnrt_view *view_of(const nnrt_entry *e, uint32_t slot)
     return slot < e->ninputs ? &e->inputs[slot] : &e->outputs[slot - e->ninputs];
 }
 
-bool nnrt__has_entry(nnrt_session *s, int32_t entry)
+int32_t nnrt__need_entry(nnrt_session *s, int32_t entry)
 {
-    if (!s || !s->model)
-        return false;
-    if (entry >= 0 && (uint32_t)entry < s->model->nentries)
-        return true;
-    nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no entry number %d: nnrt_find_entry gives the number, or -1 for "
-               "a name it does not have", s->model->name, (int)entry);
-    return false;
+    int32_t status = nnrt__usable(s);
+    if (status || (entry >= 0 && (uint32_t)entry < s->model->nentries))
+        return status;
+    return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no entry number %d: nnrt_find_entry gives the number, or "
+                      "-1 for a name it does not have", s->model->name, (int)entry);
 }
 
 /* "`image` of `digits` (digits.nn:8)" */
@@ -99,16 +97,12 @@ static int32_t refuse_place(nnrt_session *s, int32_t entry, const char *what, co
                       n ? list : "none");
 }
 
-static int32_t no_entry(const nnrt_session *s)
-{
-    return !s ? NNRT_ERR_NULL : s->model ? NNRT_ERR_ARGUMENT : NNRT_ERR_STATE;
-}
-
 int32_t nnrt_bind_input_at(nnrt_session *s, int32_t entry, int32_t input, uint32_t dtype, uint32_t rank,
                            const int64_t *dims, const void *data, size_t bytes)
 {
-    if (!nnrt__has_entry(s, entry))
-        return no_entry(s);
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     const nnrt_entry *e = &s->model->entries[entry];
     if (input < 0 || (uint32_t)input >= e->ninputs)
         return refuse_place(s, entry, "input", e->inputs, e->ninputs, NULL);
@@ -118,8 +112,9 @@ int32_t nnrt_bind_input_at(nnrt_session *s, int32_t entry, int32_t input, uint32
 int32_t nnrt_bind_output_at(nnrt_session *s, int32_t entry, int32_t output, uint32_t dtype, uint32_t rank,
                             const int64_t *dims, void *data, size_t bytes)
 {
-    if (!nnrt__has_entry(s, entry))
-        return no_entry(s);
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     const nnrt_entry *e = &s->model->entries[entry];
     if (output < 0 || (uint32_t)output >= e->noutputs)
         return refuse_place(s, entry, "output", e->outputs, e->noutputs, NULL);
@@ -129,8 +124,9 @@ int32_t nnrt_bind_output_at(nnrt_session *s, int32_t entry, int32_t output, uint
 int32_t nnrt_bind_input(nnrt_session *s, int32_t entry, const char *name, uint32_t dtype, uint32_t rank,
                         const int64_t *dims, const void *data, size_t bytes)
 {
-    if (!nnrt__has_entry(s, entry))
-        return no_entry(s);
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     const nnrt_entry *e = &s->model->entries[entry];
     int32_t at = nnrt_find_input(e, name);
     return at < 0 ? refuse_place(s, entry, "input", e->inputs, e->ninputs, name)
@@ -140,8 +136,9 @@ int32_t nnrt_bind_input(nnrt_session *s, int32_t entry, const char *name, uint32
 int32_t nnrt_bind_output(nnrt_session *s, int32_t entry, const char *name, uint32_t dtype, uint32_t rank,
                          const int64_t *dims, void *data, size_t bytes)
 {
-    if (!nnrt__has_entry(s, entry))
-        return no_entry(s);
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     const nnrt_entry *e = &s->model->entries[entry];
     int32_t at = nnrt_find_output(e, name);
     return at < 0 ? refuse_place(s, entry, "output", e->outputs, e->noutputs, name)

@@ -73,16 +73,16 @@ static void add_place(const nnrt_session *s, nnrt_saving *to)
 
 int32_t nnrt__save_checkpoint(nnrt_session *s, const nnrt_io *io, const char *path)
 {
-    if (!s || !s->model)
-        return s ? nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model") : NNRT_ERR_NULL;
-    const nnrt_model *m = s->model;
-    int32_t status = nnrt__need_values(s);
+    int32_t status = nnrt__usable(s);
+    if (!status)
+        status = nnrt__need_values(s);
     if (!status)
         status = nnrt__need_opt(s);
     if (!status && !path)
         status = nnrt__fail(&s->fault, NNRT_ERR_NULL, "a checkpoint needs a path");
     if (status)
         return status;
+    const nnrt_model *m = s->model;
     nnrt_areas areas = {m, s->params, s->opt};
     nnrt_saving saving = {0};
     char format[32];
@@ -313,7 +313,8 @@ static int32_t load(nnrt_session *s, const char *path)
 
 int32_t nnrt_load_checkpoint(nnrt_session *s, const char *path)
 {
-    if (!s || !s->model)
-        return s ? nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model") : NNRT_ERR_NULL;
+    int32_t status = nnrt__usable(s);
+    if (status)
+        return status;
     return path ? load(s, path) : nnrt__fail(&s->fault, NNRT_ERR_NULL, "a checkpoint needs a path");
 }

@@ -4,7 +4,11 @@
 #define NNRT_FAULT_H
 #include "nnrt.h"
 
-typedef struct nnrt_fault { char text[640]; } nnrt_fault;
+typedef enum nnrt_handle { NNRT__NO_HANDLE, NNRT__LIBRARY = 0x6e6e6c69, NNRT__SESSION = 0x6e6e7365 } nnrt_handle;
+typedef struct nnrt_fault {
+    char text[640];
+    nnrt_handle handle; /* what it is the head of: hosts without types hand over the wrong one */
+} nnrt_fault;
 
 /* Keeps the sentence and returns the status. */
 int32_t nnrt__fail(nnrt_fault *fault, int32_t status, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { DEFAULT_BATCH = 32 };
+static const int64_t MOST_ROWS = (int64_t)1 << 40; /* as of any size */
 
 void nnrt_source_init(nnrt_source *source)
 {
@@ -30,6 +31,8 @@ static int32_t check_source(const nnrt_feed *f)
     for (int64_t i = 0; s->chosen && i < s->nchosen; i++)
         if (s->chosen[i] < 0 || s->chosen[i] >= s->rows)
             return complain(f, NNRT_ERR_ARGUMENT, "choose a row that does not exist");
+    if (f->rows > MOST_ROWS)
+        return complain(f, NNRT_ERR_SIZE, "are more than memory can hold");
     return f->rows < 1 ? complain(f, NNRT_ERR_SIZE, "are none") : NNRT_OK;
 }
 

@@ -237,9 +237,8 @@ static int32_t fit_with_test(Fit *fit, const char *train)
 
 static int32_t may_fit(nnrt_session *s)
 {
-    if (!s)
-        return NNRT_ERR_NULL;
-    return s->model ? nnrt__need_values(s) : nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model");
+    int32_t status = nnrt__usable(s);
+    return status ? status : nnrt__need_values(s);
 }
 
 static int32_t check_options(nnrt_session *s, const nnrt_fit_options *o)

@@ -207,17 +207,23 @@ int32_t nnrt_open(const char *path, nnrt_library **out)
     nnrt_library *l = *out = calloc(1, sizeof *l);
     if (!l)
         return NNRT_ERR_MEMORY;
+    l->fault.handle = NNRT__LIBRARY;
     return path ? open_library(l, path) : nnrt__fail(&l->fault, NNRT_ERR_NULL, "no path is given");
 }
 
+static bool is_library(const nnrt_library *l) { return l && l->fault.handle == NNRT__LIBRARY; }
+
 const nnrt_model *nnrt_library_model(const nnrt_library *library)
 {
-    return library ? library->model : NULL;
+    return is_library(library) ? library->model : NULL;
 }
 
 void nnrt_close(nnrt_library *library)
 {
-    if (library && library->handle)
+    if (!is_library(library))
+        return;
+    library->fault.handle = NNRT__NO_HANDLE;
+    if (library->handle)
         dlclose(library->handle);
     free(library);
 }

@@ -238,14 +238,13 @@ static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b)
 
 int32_t nnrt_run(nnrt_session *s, int32_t entry)
 {
-    if (!s)
-        return NNRT_ERR_NULL;
-    if (!nnrt__has_entry(s, entry))
-        return s->model ? NNRT_ERR_ARGUMENT : NNRT_ERR_STATE;
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     const nnrt_entry *e = &s->model->entries[entry];
     nnrt_binding *b = &s->bindings[entry];
     s->ran = 0;
-    int32_t status = ready(s, e, entry);
+    status = ready(s, e, entry);
     if (status)
         return status;
     status = call(s, e, b);
@@ -263,14 +262,15 @@ int32_t nnrt_run(nnrt_session *s, int32_t entry)
 
 const double *nnrt_totals(const nnrt_session *s, int32_t entry)
 {
-    bool known = s && s->model && entry >= 0 && (uint32_t)entry < s->model->nentries;
+    bool known = nnrt__is_session(s) && s->model && entry >= 0 && (uint32_t)entry < s->model->nentries;
     return known ? s->bindings[entry].totals : NULL;
 }
 
 int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry)
 {
-    if (!nnrt__has_entry(s, entry))
-        return s ? NNRT_ERR_ARGUMENT : NNRT_ERR_NULL;
+    int32_t status = nnrt__need_entry(s, entry);
+    if (status)
+        return status;
     for (uint32_t i = 0; i < s->model->entries[entry].ntotals; i++)
         s->bindings[entry].totals[i] = 0;
     return NNRT_OK;
@@ -278,5 +278,5 @@ int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry)
 
 uint32_t nnrt_workers_ran(const nnrt_session *session)
 {
-    return session ? session->ran : 0;
+    return nnrt__is_session(session) ? session->ran : 0;
 }

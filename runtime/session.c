@@ -153,6 +153,7 @@ int32_t nnrt_session_new(const nnrt_model *model, const nnrt_options *options, n
     if (!s)
         return NNRT_ERR_MEMORY;
     *out = s;
+    s->fault.handle = NNRT__SESSION;
     s->options = own;
     nnrt__barrier_init(&s->barrier);
     if (status)
@@ -164,9 +165,10 @@ int32_t nnrt_session_new(const nnrt_model *model, const nnrt_options *options, n
 
 void nnrt_session_free(nnrt_session *s)
 {
-    if (!s)
+    if (!nnrt__is_session(s))
         return;
     const nnrt_model *m = s->model;
+    s->fault.handle = NNRT__NO_HANDLE;
     if (s->pool && nnrt__pool_lives_here(s->pool))
         nnrt__pool_free(s->pool);
     nnrt__barrier_free(&s->barrier);
@@ -187,7 +189,7 @@ void nnrt_session_free(nnrt_session *s)
 
 const nnrt_model *nnrt_session_model(const nnrt_session *session)
 {
-    return session ? session->model : NULL;
+    return nnrt__is_session(session) ? session->model : NULL;
 }
 
 /* ---- areas ---- */
@@ -226,10 +228,16 @@ int32_t nnrt__prepare(nnrt_session *s)
     return s->model->prepare ? s->model->prepare(s->params) : NNRT_OK;
 }
 
-static int32_t usable(nnrt_session *s)
+bool nnrt__is_session(const nnrt_session *s) { return s && s->fault.handle == NNRT__SESSION; }
+
+int32_t nnrt__usable(nnrt_session *s)
 {
     if (!s)
         return NNRT_ERR_NULL;
+    if (!nnrt__is_session(s))
+        return s->fault.handle == NNRT__LIBRARY
+                   ? nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "a session is wanted, and a library is given")
+                   : NNRT_ERR_ARGUMENT;
     if (s->model)
         return NNRT_OK;
     return nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session was not opened: its model was refused");
@@ -245,7 +253,7 @@ int32_t nnrt__need_values(nnrt_session *s)
 
 int32_t nnrt_init(nnrt_session *s, uint64_t seed)
 {
-    int32_t status = usable(s);
+    int32_t status = nnrt__usable(s);
     if (status || (status = nnrt__own_params(s)))
         return status;
     if ((status = s->model->init(s->own_params, s->opt, seed, NULL)))
@@ -259,7 +267,7 @@ int32_t nnrt_init(nnrt_session *s, uint64_t seed)
 
 int32_t nnrt_use_params(nnrt_session *s, void *params)
 {
-    int32_t status = usable(s);
+    int32_t status = nnrt__usable(s);
     if (status)
         return status;
     if ((uintptr_t)params % ALIGNMENT)
@@ -272,7 +280,7 @@ int32_t nnrt_use_params(nnrt_session *s, void *params)
 
 void *nnrt_params(nnrt_session *session)
 {
-    return session ? session->params : NULL;
+    return nnrt__is_session(session) ? session->params : NULL;
 }
 
 /* ---- one tensor ---- */
@@ -280,7 +288,7 @@ void *nnrt_params(nnrt_session *session)
 static int32_t tensor_named(nnrt_session *s, const char *name, const void *buffer, size_t bytes,
                             const nnrt_tensor **out)
 {
-    int32_t status = usable(s), i;
+    int32_t status = nnrt__usable(s), i;
     char type[128];
     if (status)
         return status;
@@ -342,7 +350,7 @@ int32_t nnrt_read_grad(nnrt_session *s, const char *tensor, void *into, size_t b
 
 int32_t nnrt_zero_grad(nnrt_session *s)
 {
-    int32_t status = usable(s);
+    int32_t status = nnrt__usable(s);
     if (!status)
         s->has_grads = false;
     return status;
@@ -352,7 +360,7 @@ int32_t nnrt_zero_grad(nnrt_session *s)
 /* Where a setting's double lies in the session's copy. */
 static int32_t find_setting(nnrt_session *s, const char *name, char **out)
 {
-    int32_t status = usable(s), i;
+    int32_t status = nnrt__usable(s), i;
     if (status)
         return status;
     if ((i = nnrt_find_hyper(s->model, name)) < 0)
@@ -385,7 +393,7 @@ int32_t nnrt_get_hyper(nnrt_session *s, const char *name, double *out_value)
 
 int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock)
 {
-    int32_t status = usable(s);
+    int32_t status = nnrt__usable(s);
     if (status)
         return status;
     if (!clock)
@@ -399,10 +407,10 @@ int32_t nnrt_set_clock(nnrt_session *s, const nnrt_step *clock)
 
 const nnrt_step *nnrt_clock(const nnrt_session *session)
 {
-    return session ? &session->clock : NULL;
+    return nnrt__is_session(session) ? &session->clock : NULL;
 }
 
 const nnrt_cursor *nnrt_cursor_of(const nnrt_session *session)
 {
-    return session ? &session->cursor : NULL;
+    return nnrt__is_session(session) ? &session->cursor : NULL;
 }

@@ -60,8 +60,10 @@ uint32_t nnrt__most_totals(const nnrt_model *m);
 /* nnrt_save_checkpoint by other system calls. */
 int32_t nnrt__save_checkpoint(nnrt_session *s, const nnrt_io *io, const char *path);
 
-/* False after keeping a sentence. */
-bool nnrt__has_entry(nnrt_session *s, int32_t entry);
+/* A session, and one that was opened; with an entry of that number. */
+bool nnrt__is_session(const nnrt_session *s);
+int32_t nnrt__usable(nnrt_session *s);
+int32_t nnrt__need_entry(nnrt_session *s, int32_t entry);
 /* Solves the entry's sizes from its slots and readies the workspace. */
 int32_t nnrt__solve(nnrt_session *s, int32_t entry);
 void nnrt__unbind(nnrt_session *s, int32_t entry);

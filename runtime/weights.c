@@ -46,25 +46,21 @@ int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path
     return nnrt__say(&fault, load(&fault, model, params, path), message, size);
 }
 
-static int32_t no_model(nnrt_session *s)
-{
-    return s ? nnrt__fail(&s->fault, NNRT_ERR_STATE, "the session has no model") : NNRT_ERR_NULL;
-}
-
 int32_t nnrt_save(nnrt_session *s, const char *path)
 {
-    if (!s || !s->model)
-        return no_model(s);
-    int32_t status = nnrt__need_values(s);
+    int32_t status = nnrt__usable(s);
+    if (!status)
+        status = nnrt__need_values(s);
     return status ? status : save(&s->fault, s->model, s->params, path);
 }
 
 int32_t nnrt_load(nnrt_session *s, const char *path)
 {
-    if (!s || !s->model)
-        return no_model(s);
+    int32_t status = nnrt__usable(s);
+    if (status)
+        return status;
     void *host = s->params == s->own_params ? NULL : s->params;
-    int32_t status = nnrt__own_params(s);
+    status = nnrt__own_params(s);
     if (!status)
         status = load(&s->fault, s->model, s->own_params, path);
     if (status) {
@@ -117,9 +113,9 @@ static int64_t compare(const nnrt_loading *l, Tell *tell, void *user)
 
 int32_t nnrt_load_matching(nnrt_session *s, const char *path, Tell *tell, void *user)
 {
-    if (!s || !s->model)
-        return no_model(s);
-    int32_t status = nnrt__need_values(s);
+    int32_t status = nnrt__usable(s);
+    if (!status)
+        status = nnrt__need_values(s);
     if (status)
         return status;
     if (!path || s->params != s->own_params)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a compiled model is made of, for every level of the instruction set: it needs nothing, hides all but its functions,
-# bears company with other models, and says so where the machine cannot run it.
+# and says so where the machine cannot run it.
 set -eu
 build=$1 root=$2
 work=$(mktemp -d)
@@ -57,53 +57,7 @@ mkdir again
 cmp x86-64-v3/libdigits.so again/libdigits.so || fail "two compilations differ"
 cmp x86-64-v3/digits.h again/digits.h || fail "two headers differ"
 
-# ---- two models in one process ----
-cat >both.c <<'END'
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include "nnrt.h"
-/* Opens the libraries given, all of their names global, and prints what each predicts. */
-static void *symbol(void *library, const char *model, const char *name) {
-    char full[64];
-    snprintf(full, sizeof full, "%s_%s", model, name);
-    void *at = dlsym(library, full);
-    if (!at) exit(2);
-    return at;
-}
-static float x[40];
-static _Alignas(64) char params[65536], work[1 << 20];
-int main(int argc, char **argv) {
-    void *library[4];
-    for (int i = 0; i < 40; i++) x[i] = (float)(i % 7) / 4 - 0.5f;
-    for (int i = 1; i < argc; i += 2)
-        if (!(library[i / 2] = dlopen(argv[i], RTLD_NOW | RTLD_GLOBAL))) return fprintf(stderr, "%s\n", dlerror()), 1;
-    for (int i = 1; i < argc; i += 2) {
-        const nnrt_model *(*model)(void) = (const nnrt_model *(*)(void))symbol(library[i / 2], argv[i + 1], "model");
-        nnrt_session *s;
-        const nnrt_model *m = model();
-        float out[32];
-        int32_t e = nnrt_find_entry(m, argv[i + 1], NNRT_PREDICT);
-        const int64_t in_dims[] = {4, m->entries[e].inputs[0].axes[1].size}, out_dims[] = {4, m->entries[e].outputs[0].axes[1].size};
-        if (nnrt_session_new(m, NULL, &s) || nnrt_init(s, 9)
-            || nnrt_bind_input_at(s, e, 0, NNRT_F32, 2, in_dims, x, (size_t)(4 * in_dims[1]) * sizeof *x)
-            || nnrt_bind_output_at(s, e, 0, NNRT_F32, 2, out_dims, out, (size_t)(4 * out_dims[1]) * sizeof *out) || nnrt_run(s, e))
-            return fprintf(stderr, "%s\n", nnrt_error(s)), 1;
-        for (int k = 0; k < 4 * out_dims[1]; k++) printf("%s %a\n", argv[i + 1], out[k]);
-        nnrt_session_free(s);
-    }
-    return 0;
-}
-END
-cc -std=c11 -D_GNU_SOURCE both.c -I"$root/runtime" "$build/runtime/libnnrt.a" -lm -o both
-./both x86-64/librings.so rings >alone
-./both x86-64/libtiny.so tiny >>alone
-[ "$(wc -l <alone)" = 36 ] || fail "the models predict nothing"
-./both x86-64/librings.so rings x86-64/libtiny.so tiny >together
-cmp alone together || fail "two models in one process disturb each other"
-./both x86-64/libtiny.so tiny x86-64/librings.so rings | sort >together
-sort alone | cmp - together || fail "two models in one process disturb each other in the other order"
-# As objects of one program too.
+# ---- two models as objects of one program ----
 "$nnc" "$root/examples/rings/rings.nn" -o rings.o
 "$nnc" "$root/examples/tiny/tiny.nn" -o tiny.o
 printf '#include "rings.h"\n#include "tiny.h"\nint main(void) { return !rings_model() || !tiny_model(); }\n' >objects.c

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 build, root = sys.argv[1:3]
-nnc, hosts = f"{build}/nnc", f"{root}/tests/hosts"
+nnc, hosts = f"{build}/nnc", f"{root}/tests/host"
 models = {"rings": f"{root}/examples/rings/rings.nn", "digits": f"{root}/examples/digits/digits.nn",
           "own": f"{root}/examples/own/own.nn", "mixed": f"{hosts}/mixed.nn"}
 flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", f"-I{root}/runtime", f"-I{hosts}"]
