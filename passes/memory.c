@@ -3,7 +3,8 @@
 
 static const char *graph_kind_name(GraphKind kind) {
     static const char *const names[] = {[GRAPH_MODEL] = "predict", [GRAPH_STEP] = "step", [GRAPH_EVAL] = "eval",
-                                        [GRAPH_GRAD] = "grad", [GRAPH_UPDATE] = "update", [GRAPH_INIT] = "init", [GRAPH_START] = "start"};
+                                        [GRAPH_GRAD] = "grad", [GRAPH_UPDATE] = "update", [GRAPH_INIT] = "init",
+                                        [GRAPH_START] = "start"};
     return names[kind];
 }
 
