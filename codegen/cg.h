@@ -113,6 +113,7 @@ typedef struct Entry {
     bool draws;             /* random numbers: predict takes a step for them */
     int nsymbols;
     const int *symbols;     /* in program symbols, ascending */
+    Facts facts;            /* about these */
     int nargs;
     Arg args[64];           /* in the order of the C function */
 } Entry;
@@ -257,6 +258,8 @@ LLVMValueRef *symbols_load(Cg *cg, const Entry *e, LLVMValueRef sizes); /* by pr
 LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used); /* i1 (ptr sizes): all within bounds */
 LLVMValueRef bytes_emit(Cg *cg, const Entry *e, LLVMValueRef check);        /* nnrt_bytes_fn of the workspace */
 LLVMValueRef formula_emit(Cg *cg, const Entry *e, const Dim *d, const char *name); /* nnrt_bytes_fn of any size */
+LLVMValueRef condition_emit(Cg *cg, const Entry *e, const Condition *c);           /* nnrt_bytes_fn: does it hold? */
+LLVMValueRef ratio_emit(Cg *cg, const Entry *e, const Dim *top, const Dim *bottom); /* nnrt_value_fn */
 const Dim *graph_cost(Cg *cg, const Graph *g); /* multiplications and additions */
 
 /* ---- scan.c: passes over buffers that the host gives. All give an i1. ---- */

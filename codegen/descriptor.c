@@ -136,13 +136,71 @@ static void set_symbols(Cg *cg, AbiConst *c, const Entry *e)
     for (int i = 0; i < e->nsymbols; i++) {
         const Symbol *s = cg->program->symbols.at[e->symbols[i]];
         at[i] = LLVMConstInt(cg->i32, (unsigned)symbol_place(cg, s), false);
-        if (s == rows)
+        if (rows && s->index == rows->index)
             SET_INT(cg, *c, nnrt_entry, rows, i + 1);
     }
     if (e->graph->rows && dim_known(e->graph->rows, &batch))
         SET_INT(cg, *c, nnrt_entry, batch, batch);
     SET(*c, nnrt_entry, symbols, array_const(cg, "symbols", cg->i32, at, e->nsymbols));
     SET_INT(cg, *c, nnrt_entry, nsymbols, e->nsymbols);
+}
+
+static void mark_symbol(const Symbol *s, void *marks)
+{
+    ((bool *)marks)[s->index] = true;
+}
+
+static void mark_symbols(const Dim *d, void *marks)
+{
+    dim_each_symbol(d, mark_symbol, marks);
+}
+
+/* Which of the entry's sizes it is about. */
+static void set_fact_symbols(Cg *cg, AbiConst *c, const Entry *e, const Condition *condition)
+{
+    bool *marks = NEW_ARRAY(cg->arena, bool, cg->program->symbols.n + 1);
+    LLVMValueRef *at = slots_new(cg, e->nsymbols);
+    int n = 0;
+    condition_each_dim(condition, mark_symbols, marks);
+    for (int i = 0; i < e->nsymbols; i++)
+        if (marks[e->symbols[i]])
+            at[n++] = LLVMConstInt(cg->i32, (unsigned)i, false);
+    SET(*c, nnrt_fact, symbols, array_const(cg, "fact_symbols", cg->i32, at, n));
+    SET_INT(cg, *c, nnrt_fact, nsymbols, n);
+}
+
+static LLVMValueRef fact_const(Cg *cg, const Entry *e, const Fact *fact)
+{
+    AbiConst c = {.of = ABI_nnrt_fact};
+    const FactParts *parts = &fact->message;
+    LLVMValueRef *texts = slots_new(cg, parts->n + 1), *values = slots_new(cg, parts->n);
+    Text text = {.arena = cg->arena};
+    int n = 0;
+    for (int i = 0; i < parts->n; i++) {
+        const FactPart *part = &parts->at[i];
+        text_add(&text, "%s", part->text ? part->text : "");
+        if (!part->top)
+            continue;
+        texts[n] = global_text(cg, text_done(&text));
+        values[n++] = ratio_emit(cg, e, part->top, part->bottom);
+        text = (Text){.arena = cg->arena};
+    }
+    texts[n] = global_text(cg, text_done(&text));
+    SET(c, nnrt_fact, holds, condition_emit(cg, e, fact->condition));
+    SET(c, nnrt_fact, texts, array_const(cg, "texts", cg->ptr, texts, n + 1));
+    SET(c, nnrt_fact, values, array_const(cg, "values", cg->ptr, values, n));
+    SET_INT(cg, c, nnrt_fact, nvalues, n);
+    set_fact_symbols(cg, &c, e, fact->condition);
+    return abi_const(cg, &c);
+}
+
+static void set_facts(Cg *cg, AbiConst *c, const Entry *e)
+{
+    LLVMValueRef *at = slots_new(cg, e->facts.n);
+    for (int i = 0; i < e->facts.n; i++)
+        at[i] = fact_const(cg, e, &e->facts.at[i]);
+    SET(*c, nnrt_entry, facts, array_const(cg, "facts", abi_type(cg, ABI_nnrt_fact), at, e->facts.n));
+    SET_INT(cg, *c, nnrt_entry, nfacts, e->facts.n);
 }
 
 static LLVMValueRef entry_const(Cg *cg, const EntryCode *code)
@@ -171,6 +229,7 @@ static LLVMValueRef entry_const(Cg *cg, const EntryCode *code)
         SET(c, nnrt_entry, metrics, metrics_const(cg, t));
     }
     SET_INT(cg, c, nnrt_entry, train, e->train);
+    set_facts(cg, &c, e);
     return abi_const(cg, &c);
 }
 

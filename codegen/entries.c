@@ -46,6 +46,33 @@ static void find_symbols(Program *p, Entry *e)
     e->symbols = marked_symbols(p, marks, &e->nsymbols);
 }
 
+/* ---- facts: those of the file that speak of nothing but this entry's sizes, and its own ---- */
+typedef struct Taken { const Entry *entry; bool all; } Taken;
+
+static void check_taken(const Symbol *s, void *context)
+{
+    Taken *t = context;
+    bool found = s->fixed;
+    for (int i = 0; i < t->entry->nsymbols; i++)
+        found |= t->entry->symbols[i] == s->index;
+    t->all &= found;
+}
+
+static void check_dim_taken(const Dim *d, void *context)
+{
+    dim_each_symbol(d, check_taken, context);
+}
+
+static void add_facts(Program *p, Entry *e, const Facts *from)
+{
+    for (int i = 0; i < from->n; i++) {
+        Taken t = {e, true};
+        condition_each_dim(from->at[i].condition, check_dim_taken, &t);
+        if (t.all)
+            vec_push(p->arena, &e->facts, from->at[i]);
+    }
+}
+
 /* ---- arguments ---- */
 static bool block_draws(const Block *b)
 {
@@ -100,6 +127,8 @@ static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const 
     *e = (Entry){.kind = kind, .name = name, .graph = g, .train = train, .draws = block_draws(g->body)};
     e->function = function_name(p, kind, name);
     find_symbols(p, e);
+    add_facts(p, e, &p->facts);
+    add_facts(p, e, &g->facts);
     add_args(e);
 }
 

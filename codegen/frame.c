@@ -94,8 +94,11 @@ static LLVMValueRef symbol_compute(Cg *cg, const LLVMValueRef *symbols, const Sy
 static LLVMValueRef floor_compute(Cg *cg, LLVMValueRef p, LLVMValueRef k)
 {
     LLVMBuilderRef b = cg->builder;
-    LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, LLVMBuildSRem(b, p, k, ""), const_i64(cg, 0), "");
-    return LLVMBuildSub(b, LLVMBuildSDiv(b, p, k, ""), LLVMBuildZExt(b, negative, cg->i64, ""), "");
+    LLVMValueRef zero = const_i64(cg, 0), none = LLVMBuildICmp(b, LLVMIntEQ, k, zero, ""); /* sizes not yet checked */
+    k = LLVMBuildSelect(b, none, const_i64(cg, 1), k, "");
+    LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, LLVMBuildSRem(b, p, k, ""), zero, "");
+    LLVMValueRef q = LLVMBuildSub(b, LLVMBuildSDiv(b, p, k, ""), LLVMBuildZExt(b, negative, cg->i64, ""), "");
+    return LLVMBuildSelect(b, none, zero, q, "");
 }
 
 static LLVMValueRef atom_compute(Cg *cg, const LLVMValueRef *symbols, const Atom *a)

@@ -322,6 +322,9 @@ static void add_entry(Header *h, const Entry *e)
     for (int i = 0; i < e->nargs; i++) vec_push(h->arena, &params, param_of(h, e, e->args[i], &params));
     text_add(&h->text, "/* %s `%s` %s.\n", e->train >= 0 ? "Train block" : "Model", e->name, kinds[e->kind].does);
     for (int i = 0; i < e->nargs; i++) add_param_note(h, e, e->args[i], params.at[i]);
+    for (int i = 0; i < e->facts.n; i++)
+        text_add(&h->text, "   %s, or: %s\n", plain(h->arena, condition_text(h->arena, e->facts.at[i].condition)),
+                 plain(h->arena, fact_text(h->arena, &e->facts.at[i])));
     if (e->kind == ENTRY_PREDICT && e->draws)
         text_add(&h->text, "   step: its seed settles the random numbers; NULL: 0\n");
     text_add(&h->text, "   NNRT_OK, NNRT_ERR_NULL%s%s, NNRT_ERR_ARGUMENT (a place's alignment%s)%s. */\n",
@@ -337,7 +340,7 @@ static void add_state_functions(Header *h)
     int n;
     const int *symbols = program_symbols(h->program, &n);
     text_add(t, "/* Bytes of an area, or of the workspace (ws) of a call of these sizes; 0: a size is out of\n"
-                "   bounds. */\n"
+                "   bounds, or breaks what an entry demands of it. */\n"
                 "enum { %s_PARAMS = 0, %s_GRADS = 1, %s_OPT = 2", h->upper, h->upper, h->upper);
     for (int i = 0; i < h->entries.n; i++) {
         const char *verb = h->entries.at[i].function + strlen(s) + 1;

@@ -30,6 +30,49 @@ static LLVMValueRef and_type(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, Typ
     return and_at_most(cg, ok, symbols, type_bytes(cg->program->dims, t));
 }
 
+/* ---- facts ---- */
+static LLVMIntPredicate predicate_of(OpCode op)
+{
+    switch (op) {
+    case OP_EQ: return LLVMIntEQ;
+    case OP_NE: return LLVMIntNE;
+    case OP_LE: return LLVMIntSLE;
+    case OP_LT: return LLVMIntSLT;
+    case OP_GE: return LLVMIntSGE;
+    default:    return LLVMIntSGT;
+    }
+}
+
+static LLVMValueRef condition_compute(Cg *cg, LLVMValueRef *symbols, const Condition *c)
+{
+    LLVMBuilderRef b = cg->builder;
+    if (c->kind == CONDITION_KNOWN)
+        return LLVMConstInt(cg->i1, c->holds, false);
+    if (c->kind == CONDITION_COMPARE)
+        return LLVMBuildICmp(b, predicate_of(c->op), dim_compute(cg, symbols, c->a), dim_compute(cg, symbols, c->b), "");
+    LLVMValueRef left = condition_compute(cg, symbols, c->left), right = condition_compute(cg, symbols, c->right);
+    return c->kind == CONDITION_ALL ? LLVMBuildAnd(b, left, right, "") : LLVMBuildOr(b, left, right, "");
+}
+
+LLVMValueRef condition_emit(Cg *cg, const Entry *e, const Condition *c)
+{
+    LLVMValueRef f = size_function(cg, str_format(cg->arena, "%s.holds", e->function), cg->i64);
+    LLVMValueRef ok = condition_compute(cg, symbols_load(cg, e, LLVMGetParam(f, 0)), c);
+    LLVMBuildRet(cg->builder, LLVMBuildZExt(cg->builder, ok, cg->i64, ""));
+    return f;
+}
+
+LLVMValueRef ratio_emit(Cg *cg, const Entry *e, const Dim *top, const Dim *bottom)
+{
+    LLVMBuilderRef b = cg->builder;
+    LLVMValueRef f = size_function(cg, str_format(cg->arena, "%s.number", e->function), cg->f64);
+    LLVMValueRef *symbols = symbols_load(cg, e, LLVMGetParam(f, 0));
+    LLVMValueRef p = LLVMBuildSIToFP(b, dim_compute(cg, symbols, top), cg->f64, "");
+    LLVMValueRef q = LLVMBuildSIToFP(b, dim_compute(cg, symbols, bottom), cg->f64, "");
+    LLVMBuildRet(b, LLVMBuildFDiv(b, p, q, ""));
+    return f;
+}
+
 LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
 {
     LLVMBuilderRef b = cg->builder;
@@ -51,6 +94,8 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
             ok = and_type(cg, ok, symbols, e->graph->body->last->in[i]->type);
     if (e->graph->work_bytes)
         ok = and_at_most(cg, ok, symbols, e->graph->work_bytes);
+    for (int i = 0; i < e->facts.n; i++)
+        ok = LLVMBuildAnd(b, ok, condition_compute(cg, symbols, e->facts.at[i].condition), "");
     LLVMBuildRet(b, ok);
     return f;
 }

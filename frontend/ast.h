@@ -178,6 +178,11 @@ File *file_parse(Cx *cx, const Source *source);
 /* `stage "..."`: a flat file. */
 bool file_is_flat(const File *f);
 
+/* ---- message.c ---- */
+typedef struct MessagePart { const char *text; Expr *formula; } MessagePart; /* text: as written, braces and all */
+typedef VEC(MessagePart) MessageParts;
+MessageParts message_parts(Arena *a, const Where *w);
+
 /* ---- ast.c: building ---- */
 enum { MAX_DEPTH = 1000 };
 Expr *expr_new(Arena *a, ExprKind kind, Span span);

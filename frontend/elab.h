@@ -39,6 +39,7 @@ bool number_known(const Number *n, double *out); /* its value, where no free siz
 bool number_binary(Elab *e, OpCode op, Number a, Number b, Number *out);
 bool number_function(Elab *e, OpCode op, const Number *in, int n, Number *out);
 Verdict number_compare(Elab *e, OpCode op, Number a, Number b);
+const Condition *number_condition(Elab *e, OpCode op, Number a, Number b); /* NULL where it cannot be judged */
 const Dim *number_dim(Elab *e, Number n); /* NULL where it is not a whole size */
 const char *plain_text(Elab *e, Number n);
 
@@ -166,6 +167,7 @@ struct Definitions { /* of a file, or of std */
     Frame *root;      /* the file, as this graph sees it */
     Map *callables;   /* name -> Decl of a fn, layer or model */
     Map *symbols;     /* name -> Symbol */
+    Map *entry;       /* those of an entry with facts of its own: name -> Symbol; NULL elsewhere */
     Map *hypers;      /* name -> Hyperparameter */
     Map *instances;   /* name -> Decl */
     Map *modules;     /* name -> Definitions of an imported file */
@@ -205,6 +207,7 @@ struct Elab {
     VEC(const Decl *) applying;
     int depth;
     bool stopped;       /* it grew too large: nothing more is elaborated */
+    bool unsure;        /* a fact is faulty: what stays open for want of it is no fault */
     bool checking;      /* a definition that nothing applies, with abstract sizes */
     uint64_t again;     /* settings that turned out to be needed when compiling */
     uint64_t fixed;     /* those known to be */
@@ -220,7 +223,7 @@ struct Elab {
 Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Diag *warning(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Val missing(const Frame *f, Span at, const char *what); /* E0409: not available yet */
-void drop_echoes(Diags *all);
+void drop_echoes(Elab *e);
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void label_type(Elab *e, Diag *d, Val v); /* where the sizes of a tensor came from */
 const char *signature_text(Elab *e, const Decl *d);
@@ -273,8 +276,16 @@ bool result_solve(Frame *f, const Type *want, Span at); /* a generator against t
 /* Sizes that are formulas, when all names and options are known. */
 bool formulas_check(Frame *f, const Val *in, Span at);
 
+/* ---- fact.c: conditions, and what the file and its entries state of sizes ---- */
+bool condition_read(Frame *f, Expr *e, const Condition **out); /* false where it cannot be judged when compiling */
+FactParts message_read(Frame *f, const Where *w);
+void facts_of_file(Elab *e);
+void facts_of_entry(Frame *f, const Decl *d); /* of the graph that is begun */
+
 /* ---- where.c ---- */
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts);
+void wheres_suppose(Frame *f);
+bool facts_keep(Frame *f, const Val *in, Span at);
 
 /* ---- result.c: a value against its written type, which fills a number and gives roles ---- */
 Val result_check(Frame *f, const TypeExpr *t, Val v, Span at);

@@ -111,7 +111,8 @@ static Val compare_numbers(Frame *f, OpCode op, const Val *in, Span at)
     Diag *d = fault(f, at, "E0212", "nothing says whether %s %s %s", plain_text(e, *a), op_info(op)->text,
                     plain_text(e, *b));
     diag_primary(d, "this must be decided when compiling");
-    diag_help(d, "a size becomes a number by `-D`, or give it a bound: `dim N in 1..64`");
+    const Condition *c = number_condition(e, op, *a, *b);
+    if (c) diag_help_settling(d, e->dims, c);
     return poison;
 }
 
@@ -226,6 +227,8 @@ static bool find_places(Frame *f, const Value *a, const Value *b, int *place, Sp
         else diag_primary(d, "%s meets %s", dim_text(e->arena, p->dim), dim_text(e->arena, q->dim));
         label_origin(d, p->origin, "%s comes from here", dim_text(e->arena, p->dim));
         label_origin(d, q->origin, "%s comes from here", dim_text(e->arena, q->dim));
+        if (same == UNDECIDED)
+            diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, p->dim, q->dim));
         diag_note(d, "the right operand may lack axes if its own are the last axes of the left one, or bear its roles");
         return false;
     }

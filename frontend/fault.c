@@ -89,13 +89,14 @@ static bool same_labels(const Diag *a, const Diag *b)
     return true;
 }
 
-/* Two messages about the same places are one fault, met twice. */
-void drop_echoes(Diags *all)
+/* Two messages about the same places are one fault, met twice; and a faulty fact leaves open what it was to settle. */
+void drop_echoes(Elab *e)
 {
+    Diags *all = e->cx->diags;
     int kept = 0;
     for (int i = 0; i < all->list.n; i++) {
         Diag *d = all->list.at[i];
-        bool echo = false;
+        bool echo = e->unsure && str_equal(d->code, "E0212");
         for (int k = 0; k < kept && !echo && d->severity == SEV_ERROR; k++) echo = same_labels(all->list.at[k], d);
         if (echo) all->errors--;
         else all->list.at[kept++] = d;

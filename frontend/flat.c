@@ -249,7 +249,7 @@ static Graph *graph_read(Flat *f, const Decl *d, GraphKind kind, const char *nam
     f->values = map_new(f->arena);
     f->leaves = map_new(f->arena);
     if (kind == GRAPH_STEP) t->step = f->graph;
-    if (!graph_inputs(f, d)) return NULL;
+    if (!flat_graph_facts(f, &d->wheres, f->graph) || !graph_inputs(f, d)) return NULL;
     for (int i = 0; i < d->body->items.n; i++)
         if (!item_line(f, d, t, d->body->items.at[i])) return NULL;
     if (!f->graph->body->last || f->graph->body->last->op != OP_RETURN) block_return(f->graph->body, NULL, 0);
@@ -266,11 +266,13 @@ static bool dim_decl(Flat *f, const Decl *d)
         *s = (Symbol){.name = d->binders.at[i].name, .index = f->program->symbols.n, .low = 1, .high = INT64_MAX};
         s->span = d->binders.at[i].span;
         if (d->low && (!flat_int(f, d->low, &s->low) || !flat_int(f, d->high, &s->high))) return false;
+        if (d->low && (s->low < 1 || s->low > s->high)) return flat_error(f, d->span, "no size of `%s` is left", s->name);
         if (d->low && s->low == s->high) s->fixed = s->low;
         const char **labels = NEW_ARRAY(f->arena, const char *, d->labels.n);
         for (int k = 0; k < d->labels.n; k++) labels[k] = d->labels.at[k].text;
         if (d->labels.n) s->fixed = s->low = s->high = s->nlabels = d->labels.n;
         if (d->labels.n) s->labels = labels;
+        if (s->fixed && !s->labels) dims_fix(f->program->dims, s);
         vec_push(f->arena, &f->program->symbols, s);
     }
     return true;
@@ -382,6 +384,7 @@ static bool decls_read(Flat *f, const File *file, const FrontendOptions *options
 {
     for (int i = 0; i < file->decls.n; i++)
         if (!head_decl(f, file->decls.at[i])) return false;
+    if (!flat_file_facts(f, &f->program->facts)) return false;
     for (int i = 0; i < file->decls.n; i++)
         if (first_name(file->decls.at[i]) &&
             !first_decl(f, file->decls.at[i], first_name(file->decls.at[i])->kind, options)) return false;
@@ -411,7 +414,7 @@ Program *flat_build(Cx *cx, const File *file, const FrontendOptions *options)
 {
     const char *name = file->source->name, *stem = str_copy_n(cx->arena, name, strcspn(name, "."));
     Program *p = program_new(cx, options->name ? options->name : stem, name);
-    Flat f = {.cx = cx, .arena = cx->arena, .program = p};
+    Flat f = {.cx = cx, .arena = cx->arena, .program = p, .file = file};
     Span whole = {file->source, 0, 0};
     if (options->ndefines) {
         flat_error(&f, whole, "`-D %s` comes too late: a flat file's sizes and settings are settled",

@@ -13,10 +13,12 @@ typedef struct Flat {
     Cx *cx;
     Arena *arena;
     Program *program;
+    const File *file;
     Stage stage;
     Graph *graph;   /* being read */
     Map *values;    /* by name: Value */
     Map *leaves;    /* by text: Value of a tensor, a setting, a clock */
+    const Symbol **own; /* of a graph with facts of its own: its copies of the program's symbols, else NULL */
 } Flat;
 typedef struct Operands { Value **at; int n; } Operands;
 /* Reports what is not the flat form. Gives false. */
@@ -31,6 +33,10 @@ const Dim *flat_dim(Flat *f, const Expr *e); /* NULL after a message */
 bool flat_int(Flat *f, const Expr *e, int64_t *out);
 bool flat_type(Flat *f, const TypeExpr *e, Type *out);
 bool flat_place(Flat *f, const TypeExpr *e, Place *out);
+
+/* ---- flat_fact.c ---- */
+bool flat_file_facts(Flat *f, Facts *to);
+bool flat_graph_facts(Flat *f, const Wheres *wheres, Graph *g);
 
 /* ---- flat_pattern.c ---- */
 MoveAttr *flat_move(Flat *f, const Expr *pattern, Type from, Type to);

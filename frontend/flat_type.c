@@ -12,7 +12,7 @@ static const Dim *dim_fail(Flat *f, const Expr *e)
 static const Dim *dim_named(Flat *f, const Expr *e)
 {
     for (int i = 0; i < f->program->symbols.n; i++) {
-        const Symbol *s = f->program->symbols.at[i];
+        const Symbol *s = f->own ? f->own[i] : f->program->symbols.at[i];
         if (str_equal(s->name, e->text)) return dim_symbol(f->program->dims, s);
     }
     flat_error(f, e->span, "no dim is called `%s`", e->text);
@@ -36,6 +36,7 @@ static const Dim *dim_binary(Flat *f, const Expr *e)
     case OP_ADD: return dim_add(ds, a, b);
     case OP_SUB: return dim_sub(ds, a, b);
     case OP_MUL: return dim_mul(ds, a, b);
+    case OP_MOD: return dim_mod(ds, a, b);
     default: return dim_fail(f, e);
     }
 }

@@ -255,7 +255,7 @@ static Val shared_tensor(Frame *f, const Item *it, int tensor, Type type)
                     type_text(e->arena, was->type), type_text(e->arena, type));
     diag_primary(d, "an instance has one set of parameters for all its applications");
     for (int i = 0; i < type.rank; i++)
-        if (i >= was->type.rank || type.axes[i].dim != was->type.axes[i].dim)
+        if (i >= was->type.rank || !dim_same(type.axes[i].dim, was->type.axes[i].dim))
             label_origin(d, type.axes[i].origin, "%s comes from here", dim_text(e->arena, type.axes[i].dim));
     const Site *first = was->site ? was->site->applied : NULL;
     if (first && first->span.source) diag_label(d, first->span, "applied here first");

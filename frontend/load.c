@@ -60,7 +60,6 @@ static void settle_labels(Elab *e, const Decl *d, Symbol *s)
 
 static void settle_dim(Elab *e, const Definitions *names, const Decl *d)
 {
-    for (int i = 0; i < d->wheres.n; i++) missing(e->root, d->wheres.at[i].span, "a fact about a dim");
     for (int i = 0; i < d->binders.n; i++) {
         Symbol *s = map_get(names->symbols, d->binders.at[i].name);
         if (!s || s->span.lo != d->binders.at[i].span.lo) continue;
@@ -91,6 +90,7 @@ static void define_size(Elab *e, const Define *d, Symbol *s)
         return;
     }
     s->fixed = s->low = s->high = n;
+    dims_fix(e->dims, s);
 }
 
 static Val define_text(Elab *e, const Hyperparameter *h, const char *text)
@@ -108,18 +108,8 @@ static Val define_text(Elab *e, const Hyperparameter *h, const char *text)
     return v.kind == VAL_NUMBER ? v : poison;
 }
 
-static void define(Elab *e, const Define *d)
+static void define_hyper(Elab *e, const Define *d, Hyperparameter *h)
 {
-    Symbol *s = map_get(e->own.symbols, d->name);
-    Hyperparameter *h = map_get(e->own.hypers, d->name);
-    if (s) {
-        define_size(e, d, s);
-        return;
-    }
-    if (!h) {
-        define_fault(e, d, "no dim or hyper has this name");
-        return;
-    }
     Val v = define_text(e, h, d->value);
     ValKind kind = hyper_default(e->root, h).kind;
     if (v.kind == VAL_POISON)
@@ -138,12 +128,23 @@ static void settle_dims(Elab *e, const Definitions *names)
     }
 }
 
-/* -D first: the values of other hypers may depend on it. */
+/* Hypers by -D first, since other hypers, bounds and facts may depend on them; dims by -D once their bounds are known. */
 static void settle_names(Elab *e)
 {
-    for (int i = 0; i < e->options->ndefines; i++) define(e, &e->options->defines[i]);
+    const FrontendOptions *o = e->options;
+    for (int i = 0; i < o->ndefines; i++) {
+        Hyperparameter *h = map_get(e->own.hypers, o->defines[i].name);
+        if (h) define_hyper(e, &o->defines[i], h);
+        else if (!map_has(e->own.symbols, o->defines[i].name))
+            define_fault(e, &o->defines[i], "no dim or hyper has this name");
+    }
     settle_dims(e, &e->own);
     for (int i = 0; i < e->modules.n; i++) settle_dims(e, e->modules.at[i]);
+    for (int i = 0; i < o->ndefines; i++) {
+        Symbol *s = map_get(e->own.symbols, o->defines[i].name);
+        if (s) define_size(e, &o->defines[i], s);
+    }
+    facts_of_file(e);
 }
 
 /* ---- the whole ---- */
@@ -162,8 +163,6 @@ static void check_declarations(Elab *e)
         const Decl *d = e->file->decls.at[i];
         if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
-        for (int k = 0; d->kind == DECL_HYPER && k < d->wheres.n; k++)
-            missing(e->root, d->wheres.at[k].span, "a condition on a hyper");
         if (d->kind != DECL_SETTING) continue;
         Diag *m = fault(e->root, d->span, "E0101", "`%s` cannot stand here", d->path.text);
         diag_primary(m, "a definition may come here");
@@ -194,11 +193,11 @@ static Program *build_program(Elab *e)
     graph_begin(e, p->init, false);
     settle_names(e);
     check_declarations(e);
-    models_build(e);
-    trains_build(e);
+    if (!e->stopped) models_build(e);
+    if (!e->stopped) trains_build(e);
     unapplied_check(e);
-    losses_check(e);
-    drop_echoes(e->cx->diags);
+    if (!e->stopped) losses_check(e);
+    drop_echoes(e);
     if (!p->init->results.n) block_return(p->init->body, NULL, 0);
     program_place_tensors(p);
     return p;

@@ -16,6 +16,7 @@ void graph_begin(Elab *e, Graph *g, bool training)
         e->modules.at[i]->root = frame_root(e, e->modules.at[i]);
         e->modules.at[i]->root->training = training;
     }
+    e->own.entry = NULL;
     e->depth = 0;
     e->applying.n = 0;
     e->active.n = 0;
@@ -76,7 +77,6 @@ static void check_model(Frame *f, const Decl *d)
         diag_primary(m, "a host could not give it");
         diag_help(m, "make it a `hyper`, or write a `layer`");
     }
-    for (int i = 0; i < d->wheres.n; i++) missing(f, d->wheres.at[i].span, "a condition on the sizes of a model");
 }
 
 static void model_build(Elab *e, const Decl *d)
@@ -91,6 +91,7 @@ static void model_build(Elab *e, const Decl *d)
     f->path = d->path.text;
     f->owner = true;
     check_model(f, d);
+    facts_of_entry(f, d);
     const TypeExpr **types = NEW_ARRAY(e->arena, const TypeExpr *, d->inputs.n);
     for (int i = 0; i < d->inputs.n; i++) {
         types[i] = d->inputs.at[i].type;
@@ -178,6 +179,7 @@ static void check_unapplied(Elab *e, const Decl *d)
     const TypeExpr **types = NEW_ARRAY(e->arena, const TypeExpr *, d->inputs.n);
     for (int i = 0; i < d->inputs.n; i++) types[i] = d->inputs.at[i].type;
     vec_push(e->arena, &e->applying, d);
+    wheres_suppose(f);
     Type want;
     bool single = d->result && d->result->name && type_of_expr(f, d->result, &want);
     bool good = entry_inputs(f, d, types) && body_bind(f, d->body, false);

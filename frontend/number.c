@@ -221,43 +221,61 @@ bool number_function(Elab *e, OpCode op, const Number *in, int n, Number *out)
     return true;
 }
 
-static Verdict size_compare(Elab *e, OpCode op, const Number *a, const Number *b)
+static bool compare(OpCode op, double x, double y)
+{
+    return op == OP_EQ ? x == y : op == OP_NE ? x != y : op == OP_LT ? x < y : op == OP_LE ? x <= y
+         : op == OP_GT ? x > y : x >= y;
+}
+
+/* A whole number beside a size that stands on the same side of it as the real one; false where there is none. */
+static bool number_near(OpCode op, Number *n)
+{
+    if (n->kind != NUM_REAL) return true;
+    bool up = op == OP_LT || op == OP_GE;
+    double v = up ? ceil(n->real) : floor(n->real);
+    if (!(fabs(v) < 9e15) || ((op == OP_EQ || op == OP_NE) && v != n->real)) return false;
+    *n = number_whole((int64_t)v);
+    return true;
+}
+
+static OpCode comparison_turned(OpCode op)
+{
+    return op == OP_LT ? OP_GT : op == OP_GT ? OP_LT : op == OP_LE ? OP_GE : op == OP_GE ? OP_LE : op;
+}
+
+const Condition *number_condition(Elab *e, OpCode op, Number a, Number b)
 {
     Dims *ds = e->dims;
     const Dim *ap, *aq, *bp, *bq;
-    as_ratio(e, a, &ap, &aq);
-    as_ratio(e, b, &bp, &bq);
-    const Dim *left = dim_mul(ds, ap, bq), *right = dim_mul(ds, bp, aq), *one = dim_const(ds, 1);
-    Verdict v;
-    switch (op) {
-    case OP_EQ: return dim_equal(left, right);
-    case OP_NE: v = dim_equal(left, right); break;
-    case OP_LE: return dim_at_most(ds, left, right);
-    case OP_GE: return dim_at_most(ds, right, left);
-    case OP_LT: return dim_at_most(ds, dim_add(ds, left, one), right);
-    default: return dim_at_most(ds, dim_add(ds, right, one), left);
-    }
-    return v == PROVED ? REFUTED : v == REFUTED ? PROVED : UNDECIDED;
+    double x, y;
+    int64_t one = 0;
+    if (a.kind == NUM_RUN || b.kind == NUM_RUN) return NULL;
+    if (a.kind != NUM_SIZE && b.kind == NUM_SIZE) return number_condition(e, comparison_turned(op), b, a);
+    bool sizes = a.kind == NUM_SIZE;
+    if (sizes && b.kind == NUM_REAL && (!dim_is_const(a.bottom, &one) || one != 1)) return NULL;
+    if (sizes && !number_near(op, &b)) return condition_known(e->arena, compare(op, 1, b.real)); /* no size comes near */
+    if (!sizes) return condition_known(e->arena, number_known(&a, &x) && number_known(&b, &y) && compare(op, x, y));
+    as_ratio(e, &a, &ap, &aq);
+    as_ratio(e, &b, &bp, &bq);
+    return condition_compare(e->arena, op, dim_mul(ds, ap, bq), dim_mul(ds, bp, aq));
 }
 
 Verdict number_compare(Elab *e, OpCode op, Number a, Number b)
 {
-    if (a.kind == NUM_RUN || b.kind == NUM_RUN) return UNDECIDED;
+    const Condition *c = number_condition(e, op, a, b);
+    Verdict v = c ? condition_verdict(e->dims, c) : UNDECIDED;
     double x, y;
-    if (a.kind != NUM_REAL && b.kind != NUM_REAL && (a.kind == NUM_SIZE || b.kind == NUM_SIZE)) {
-        Verdict v = size_compare(e, op, &a, &b);
-        if (v != UNDECIDED) return v;
-    }
-    if (!number_known(&a, &x) || !number_known(&b, &y)) return UNDECIDED;
-    bool holds = op == OP_EQ ? x == y : op == OP_NE ? x != y : op == OP_LT ? x < y : op == OP_LE ? x <= y
-               : op == OP_GT ? x > y : x >= y;
-    return holds ? PROVED : REFUTED;
+    if (v != UNDECIDED || !number_known(&a, &x) || !number_known(&b, &y)) return v;
+    return compare(op, x, y) ? PROVED : REFUTED;
 }
 
 const Dim *number_dim(Elab *e, Number n)
 {
     if (n.kind == NUM_EXACT && n.q == 1) return dim_const(e->dims, n.p);
-    if (n.kind == NUM_SIZE) return dim_divide(e->dims, n.top, n.bottom);
+    if (n.kind == NUM_SIZE) {
+        const Dim *exact = dim_divide(e->dims, n.top, n.bottom), *whole = dim_floor(e->dims, n.top, n.bottom);
+        return exact ? exact : dim_same(dim_mul(e->dims, whole, n.bottom), n.top) ? whole : NULL;
+    }
     if (n.kind == NUM_REAL && n.real == floor(n.real) && fabs(n.real) < 9e15)
         return dim_const(e->dims, (int64_t)n.real);
     return NULL;
@@ -266,15 +284,12 @@ const Dim *number_dim(Elab *e, Number n)
 const char *plain_text(Elab *e, Number n)
 {
     Arena *a = e->arena;
-    int64_t one;
     switch (n.kind) {
     case NUM_EXACT:
         if (n.q == 1) return str_format(a, "%lld", (long long)n.p);
         return text_number(a, (double)n.p / (double)n.q, false);
     case NUM_REAL: return text_number(a, n.real, false);
-    case NUM_SIZE:
-        if (dim_is_const(n.bottom, &one) && one == 1) return dim_text(a, n.top);
-        return str_format(a, "(%s)/(%s)", dim_text(a, n.top), dim_text(a, n.bottom));
+    case NUM_SIZE: return ratio_text(a, n.top, n.bottom);
     case NUM_RUN: return "a number known at run time";
     }
     return "";

@@ -15,6 +15,9 @@ static Val type_fault(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
     for (int i = 0; i < have.rank && !dtype; i++)
         if (i >= want.rank || dim_equal(want.axes[i].dim, have.axes[i].dim) != PROVED)
             label_origin(d, have.axes[i].origin, "%s comes from here", dim_text(e->arena, have.axes[i].dim));
+    for (int i = 0; open && i < want.rank; i++)
+        if (dim_equal(want.axes[i].dim, have.axes[i].dim) == UNDECIDED)
+            diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, want.axes[i].dim, have.axes[i].dim));
     if (dtype) diag_help(d, "dtypes change only by name: `%s(...)`", dtype_name(want.dtype));
     return poison;
 }

@@ -46,7 +46,7 @@ static void define_hyper(Elab *e, Definitions *to, const Decl *d)
     h->decl = d;
     h->index = -1;
     h->place = to == &e->own ? map_count(to->hypers) : 64; /* another file's are settled when compiling */
-    h->structural = h->place >= 64 || (e->fixed >> h->place & 1);
+    h->structural = h->place >= 64 || (e->fixed >> h->place & 1) || d->wheres.n; /* a host could not keep a fact */
     map_set(to->hypers, name, h);
 }
 
@@ -168,7 +168,12 @@ DimBinding *frame_dim(const Frame *f, const char *name)
     return NULL;
 }
 
-const Symbol *symbol_named(const Frame *f, const char *name) { return map_get(definitions_of(f)->symbols, name); }
+const Symbol *symbol_named(const Frame *f, const char *name)
+{
+    const Definitions *names = definitions_of(f);
+    const Symbol *own = names->entry ? map_get(names->entry, name) : NULL;
+    return own ? own : map_get(names->symbols, name);
+}
 
 /* ---- looking up a value ---- */
 

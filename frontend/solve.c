@@ -112,7 +112,7 @@ static bool size_mismatch(const Match *m, const char *name, const DimBinding *wa
     label_origin(d, now->origin, "`%s` = %s from `%s`", name, b, m->name);
     diag_primary(d, "`%s` would be both %s and %s", name, a, b);
     note_signature(d, m->f, m->in);
-    if (open) diag_help(d, "if they are always equal, say so: `where %s == %s : \"...\"`", a, b);
+    if (open) diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, was->dim, now->dim));
     if (m->input < 0 || was->input < 0 || open) return false;
     const Val *first = &m->in[was->input];
     int other = first->kind == VAL_TENSOR ? axis_with(m->f, was->input, name, first->tensor->type.rank) : -1;
@@ -329,6 +329,7 @@ static bool match_formulas(const Match *m)
         label_origin(d, x->origin, "%s comes from here", q);
         if (!m->f->decl->span.source->builtin) diag_label(d, a->span, "%s is demanded here", p);
         note_signature(d, m->f, m->in);
+        if (same == UNDECIDED) diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, want, x->dim));
         return false;
     }
     return true;
@@ -375,15 +376,17 @@ static bool names_found(Frame *f, Span at)
     return true;
 }
 
-static bool bound_broken(Frame *f, const DimBinding *b, const Symbol *s, bool open, Span at)
+static bool bound_broken(Frame *f, const DimBinding *b, const Symbol *s, const Condition *c, Span at)
 {
     Elab *e = f->e;
+    bool open = condition_verdict(e->dims, c) == UNDECIDED;
     const char *size = dim_text(e->arena, b->dim);
     Diag *d = fault(f, at, open ? "E0212" : "E0208", open ? "nothing says whether `%s` = %s keeps its bounds"
                                                           : "`%s` = %s is out of its bounds", b->name, size);
     diag_primary(d, "`%s` is applied here", callee(f));
     label_origin(d, b->origin, "`%s` = %s from `%s`", b->name, size, b->from);
     diag_label(d, s->span, "`%s` has bounds here", b->name);
+    if (open) diag_help_settling(d, e->dims, c);
     return false;
 }
 
@@ -396,10 +399,10 @@ static bool bounds_hold(Frame *f, Span at)
         const Symbol *s = symbol_named(f, b->name);
         if (!s || s->labels || s->fixed || !b->dim) continue;
         Number n = number_of_dim(e, b->dim);
-        Verdict low = s->low > 1 ? number_compare(e, OP_GE, n, number_whole(s->low)) : PROVED;
-        Verdict high = s->high < INT64_MAX ? number_compare(e, OP_LE, n, number_whole(s->high)) : PROVED;
-        if (low == PROVED && high == PROVED) continue;
-        return bound_broken(f, b, s, low != REFUTED && high != REFUTED, at);
+        const Condition *keeps = number_condition(e, OP_GE, n, number_whole(s->low));
+        if (s->high < INT64_MAX)
+            keeps = condition_both(e->arena, CONDITION_ALL, keeps, number_condition(e, OP_LE, n, number_whole(s->high)));
+        if (condition_verdict(e->dims, keeps) != PROVED) return bound_broken(f, b, s, keeps, at);
     }
     return true;
 }
@@ -511,7 +514,7 @@ bool signature_solve(Frame *f, Val *in, Span at)
         diag_note(m, "%s", signature_text(f->e, d));
         return false;
     }
-    return names_found(f, at) && bounds_hold(f, at) && bind_inputs(f, in, at);
+    return names_found(f, at) && bounds_hold(f, at) && (f->e->checking || facts_keep(f, in, at)) && bind_inputs(f, in, at);
 }
 
 /* Formulas in the inputs' types may use options, so they come after those. */

@@ -353,6 +353,7 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
     t.f->path = d->path.text;
     t.f->owner = true;
     t.f->training = step;
+    facts_of_entry(t.f, d);
     bind_inputs(&t);
     body_bind(t.f, d->body, true);
     e->train_frame = t.f;

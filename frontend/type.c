@@ -40,6 +40,8 @@ static const Dim *no_size(Frame *f, const Expr *at, Number n)
     } else {
         d = fault(f, at->span, "E0208", "nothing says that %s is a whole number", plain_text(e, n));
         diag_primary(d, "%s divides %s only for some sizes", dim_text(e->arena, n.bottom), dim_text(e->arena, n.top));
+        diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, dim_mod(e->dims, n.top, n.bottom),
+                                                         dim_const(e->dims, 0)));
     }
     if (at->kind == EX_BINARY && at->op == OP_DIV)
         diag_help(d, "to round down, write `floor(%s)`", source_text(e, at->span));

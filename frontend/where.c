@@ -2,55 +2,16 @@
 #include "frontend/elab.h"
 #include <string.h>
 
-/* A text with its {formulas} worked out. */
 static const char *where_message(Frame *f, const Where *w)
 {
     Elab *e = f->e;
     Text to = {.arena = e->arena};
-    for (const char *s = w->message; *s;) {
-        const char *end = *s == '{' ? strchr(s, '}') : NULL;
-        if (!end) {
-            text_add_n(&to, s++, 1);
-            continue;
-        }
-        const char *formula = str_format(e->arena, "hyper formula = %.*s\n", (int)(end - s - 1), s + 1);
-        Source *source = source_new(e->arena, w->span.source->name, formula, strlen(formula));
-        Cx quiet = {e->arena, &e->dropped};
-        File *file = file_parse(&quiet, source);
-        bool good = !file->broken && file->decls.n == 1 && file->decls.at[0]->value;
-        Val v = good ? elaborate(f, file->decls.at[0]->value, NULL) : poison;
-        if (v.kind == VAL_NUMBER) text_add(&to, "%s", plain_text(e, v.num));
-        else text_add(&to, "%.*s", (int)(end - s + 1), s);
-        s = end + 1;
+    FactParts parts = message_read(f, w);
+    for (int i = 0; i < parts.n; i++) {
+        const FactPart *p = &parts.at[i];
+        text_add(&to, "%s", p->top ? plain_text(e, number_ratio(e, p->top, p->bottom)) : p->text);
     }
     return text_done(&to);
-}
-
-static Verdict verdict_not(Verdict v) { return v == PROVED ? REFUTED : v == REFUTED ? PROVED : UNDECIDED; }
-
-/* Whether a condition holds; a broken one was reported and counts as holding. */
-static Verdict verdict_of(Frame *f, Expr *c)
-{
-    if (c->kind == EX_UNARY && c->op == OP_NOT) return verdict_not(verdict_of(f, c->a));
-    if (c->kind == EX_BINARY && (c->op == OP_AND || c->op == OP_OR)) {
-        Verdict a = verdict_of(f, c->a), b = verdict_of(f, c->b), decides = c->op == OP_AND ? REFUTED : PROVED;
-        if (a == decides || b == decides) return decides;
-        return a == UNDECIDED || b == UNDECIDED ? UNDECIDED : a;
-    }
-    if (c->kind == EX_BINARY && op_info(c->op)->flags & OPF_COMPARES) {
-        Val a = elaborate(f, c->a, NULL), b = elaborate(f, c->b, NULL);
-        if (a.kind == VAL_NUMBER && b.kind == VAL_NUMBER) {
-            if (a.num.kind == NUM_RUN || b.num.kind == NUM_RUN) {
-                f->e->again |= a.num.hypers | b.num.hypers;
-                return PROVED; /* step and epoch cannot be judged before they run */
-            }
-            return number_compare(f->e, c->op, a.num, b.num);
-        }
-        if (a.kind == VAL_POISON || b.kind == VAL_POISON) return PROVED;
-    }
-    bool holds = true;
-    Val v = elaborate(f, c, NULL);
-    return condition_of(f, v, c->span, &holds) && !holds ? REFUTED : PROVED;
 }
 
 typedef struct Labels { Frame *f; Diag *d; Names seen; } Labels;
@@ -99,35 +60,86 @@ static void help_option(Diag *d, Frame *f, const Expr *c)
                   : "");
 }
 
-static void where_fault(Frame *f, const Where *w, const Val *in, Span at, const char *const *texts, Verdict v)
+/* `names` is where the condition was read: the frame itself, or its dims as the file sees them. */
+static void where_fault(Frame *f, Frame *names, const Where *w, const Val *in, Span at, const char *const *texts,
+                        const Condition *c)
 {
     Elab *e = f->e;
     const char *condition = source_text(e, w->condition->span);
-    Diag *d = v == REFUTED ? fault(f, at, "E0208", "%s", where_message(f, w))
+    bool refuted = c && condition_verdict(e->dims, c) == REFUTED;
+    Diag *d = refuted ? fault(f, at, "E0208", "%s", where_message(names, w))
                            : fault(f, at, "E0212", "nothing says whether `%s` holds for `%s`", condition,
                                    f->decl->path.text);
     if (in && f->decl->inputs.n && in[0].kind == VAL_TENSOR)
         diag_primary(d, "`%s` is applied to %s%s%s", f->decl->path.text, texts && texts[0] ? texts[0] : "",
                      texts && texts[0] ? ": " : "", val_text(e, in[0]));
     else diag_primary(d, "`%s` is applied here", f->decl->path.text);
-    Labels labels = {f, d, {0}};
+    Labels labels = {names, d, {0}};
     expr_each(w->condition, label_name, &labels);
     diag_note(d, "%s:%d demands `%s`", w->span.source->name, source_line(w->span.source, w->span.lo), condition);
     help_flatten(d, f, w->condition, in);
     help_option(d, f, w->condition);
-    if (v == UNDECIDED)
-        diag_help(d, "give the size a number, or its dim one by `-D`, or bounds that settle it: `dim N in 2..64`");
+    if (c && !refuted) diag_help_settling(d, e->dims, c);
+}
+
+/* One condition at one application: true where it holds, or is to be supposed of symbols that only stand for sizes. */
+static bool where_holds(Frame *f, Frame *names, const Where *w, const Val *in, Span at, const char *const *texts)
+{
+    Elab *e = f->e;
+    const Condition *c;
+    bool read = condition_read(names, w->condition, &c);
+    Verdict v = read ? condition_verdict(e->dims, c) : UNDECIDED;
+    if (v == PROVED || (v == UNDECIDED && e->checking && !read)) return true;
+    if (v == UNDECIDED && e->checking) return dims_assume(e->dims, c), true;
+    where_fault(f, names, w, in, at, texts, read ? c : NULL);
+    return false;
 }
 
 bool wheres_check(Frame *f, const Val *in, Span at, const char *const *texts)
 {
     if (!formulas_check(f, in, at)) return false;
-    for (int i = 0; i < f->decl->wheres.n; i++) {
-        const Where *w = &f->decl->wheres.at[i];
-        Verdict v = verdict_of(f, w->condition);
-        if (v == PROVED || (v == UNDECIDED && f->e->checking)) continue;
-        where_fault(f, w, in, at, texts, v);
-        return false;
+    for (int i = 0; i < f->decl->wheres.n; i++)
+        if (!where_holds(f, f, &f->decl->wheres.at[i], in, at, texts)) return false;
+    return true;
+}
+
+/* Of a definition that nothing applies; a condition that its symbols break says nothing of applications. */
+void wheres_suppose(Frame *f)
+{
+    const Condition *c;
+    for (int i = 0; i < f->decl->wheres.n; i++)
+        if (condition_read(f, f->decl->wheres.at[i].condition, &c) && condition_verdict(f->e->dims, c) == UNDECIDED)
+            dims_assume(f->e->dims, c);
+}
+
+/* ---- facts about the file's dims hold for what these are in an application ---- */
+
+typedef struct Solved { const Frame *names; bool some, all; } Solved;
+
+static void find_solved(Expr *e, void *context)
+{
+    Solved *s = context;
+    const Symbol *symbol = e->kind == EX_REF ? symbol_named(s->names, e->text) : NULL;
+    if (!symbol || symbol->fixed) return;
+    const DimBinding *b = frame_dim(s->names, e->text);
+    s->some |= b && b->dim;
+    s->all &= b && b->dim;
+}
+
+bool facts_keep(Frame *f, const Val *in, Span at)
+{
+    Frame *names = frame_new(f->e, NULL, NULL);
+    const File *file = definitions_of(f)->file;
+    names->names = f->names;
+    names->applied = f->applied;
+    for (int i = f->decl->binders.n; i < f->dims.n; i++) vec_push(f->e->arena, &names->dims, f->dims.at[i]);
+    for (int i = 0; file && i < file->decls.n && names->dims.n; i++) {
+        const Wheres *wheres = &file->decls.at[i]->wheres;
+        for (int k = 0; file->decls.at[i]->kind == DECL_DIM && k < wheres->n; k++) {
+            Solved s = {names, false, true};
+            expr_each(wheres->at[k].condition, find_solved, &s);
+            if (s.some && s.all && !where_holds(f, names, &wheres->at[k], in, at, NULL)) return false;
+        }
     }
     return true;
 }

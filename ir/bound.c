@@ -1,6 +1,6 @@
 /* Which of two sizes is the larger one: by the ranges of their symbols, or, where both grow together, by moving every
    symbol to its least value and looking at the signs of what is left. */
-#include "ir/ir.h"
+#include "ir/dims.h"
 
 typedef struct Range { int64_t low, high; } Range; /* INT64_MAX and its negative: no bound */
 
@@ -38,7 +38,7 @@ static Range range_multiply(Range a, Range b)
 
 static int64_t symbol_low(const Symbol *s)
 {
-    return s->fixed ? s->fixed : most(s->low, 1);
+    return s->fixed ? s->fixed : s->low;
 }
 
 static Range dim_range(const Dim *d);
@@ -91,9 +91,7 @@ static int64_t floor_scale(const Dim *d)
 
 static const Dim *term_alone(Dims *ds, const Dim *d, int i)
 {
-    const Dim *rest = dim_const(ds, 0);
-    Dim one = {1, &d->terms[i], 0};
-    return dim_add(ds, rest, &one);
+    return dim_of_term(ds, &d->terms[i]);
 }
 
 /* scale*d or less, with floor(p/k) between (p - k + 1)/k and p/k, and max(p, q) at least p. */
@@ -120,15 +118,14 @@ static const Dim *dim_relax(Dims *ds, const Dim *d, int64_t scale)
 /* d with every symbol s read as low + s, s from 0 up. */
 static const Dim *dim_shift(Dims *ds, const Dim *d)
 {
-    const Dim *sum = dim_const(ds, 0), *one = dim_const(ds, 1);
+    const Dim *sum = dim_const(ds, 0);
     for (int i = 0; i < d->nterms; i++) {
         const Dim *product = dim_const(ds, d->terms[i].coef);
         for (int j = 0; j < d->terms[i].natoms; j++) {
             const Atom *a = d->terms[i].atoms[j];
             const Atom *const atoms[] = {a};
             Term t = {1, 1, atoms};
-            Dim alone = {1, &t, 0};
-            const Dim *factor = dim_mul(ds, one, &alone);
+            const Dim *factor = dim_of_term(ds, &t);
             if (a->kind == ATOM_SYMBOL) factor = dim_add(ds, factor, dim_const(ds, symbol_low(a->symbol)));
             product = dim_mul(ds, product, factor);
         }
@@ -150,16 +147,21 @@ static bool signs_agree(const Dim *d)
     return true;
 }
 
-static bool never_negative(Dims *ds, const Dim *d)
+/* Also where what is known to be 0 or more leaves it so; facts are few, and two of them in a row suffice. */
+static bool never_negative(Dims *ds, const Dim *d, int facts)
 {
+    d = dim_canonical(d);
     if (dim_range(d).low >= 0) return true;
-    return signs_agree(dim_shift(ds, dim_relax(ds, d, floor_scale(d))));
+    if (signs_agree(dim_shift(ds, dim_relax(ds, d, floor_scale(d))))) return true;
+    for (int i = 0; facts && i < ds->known.naturals.n; i++)
+        if (never_negative(ds, dim_sub(ds, d, ds->known.naturals.at[i]), facts - 1)) return true;
+    return false;
 }
 
 Verdict dim_at_most(Dims *ds, const Dim *a, const Dim *b)
 {
     const Dim *room = dim_sub(ds, b, a);
-    if (never_negative(ds, room)) return PROVED;
+    if (never_negative(ds, room, 2)) return PROVED;
     const Dim *excess = dim_sub(ds, dim_const(ds, -1), room);
-    return never_negative(ds, excess) ? REFUTED : UNDECIDED;
+    return never_negative(ds, excess, 2) ? REFUTED : UNDECIDED;
 }

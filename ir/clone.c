@@ -66,6 +66,7 @@ Graph *graph_clone(const Graph *g, GraphKind kind, Value **map)
     for (int i = 0; i < g->results.n; i++) vec_push(p->arena, &copy->results, g->results.at[i]);
     copy->stage = g->stage;
     copy->rows = g->rows;
+    copy->facts = g->facts;
     copy->work_bytes = g->work_bytes;
     copy->phases = g->phases;
     copy->check_phase = g->check_phase;

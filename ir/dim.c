@@ -1,22 +1,16 @@
 /* Sizes in one normal form: a sum of terms, each a whole number times a product of atoms, sorted by degree and then by
    the structure of the atoms (never by address or age, so that printing and reading back gives the same order). */
-#include "ir/ir.h"
+#include "ir/dims.h"
 #include <stdlib.h>
 #include <string.h>
 
-struct Dims {
-    Arena *arena;
-    const Dim **dims;
-    const Atom **atoms;
-    uint32_t ndims, natoms, cap; /* cap slots in both tables, a power of two */
-};
 typedef VEC(Term) Terms;
 
 /* ---- order and hash ---- */
 
 static int atom_compare(const Atom *a, const Atom *b);
 
-static int term_compare(const Term *a, const Term *b)
+int term_compare(const Term *a, const Term *b)
 {
     if (a->natoms != b->natoms) return a->natoms > b->natoms ? -1 : 1;
     for (int i = 0; i < a->natoms; i++) {
@@ -122,7 +116,7 @@ static const Dim *dim_intern(Dims *ds, const Term *terms, int n)
     uint32_t slot = dim_slot(ds, terms, n);
     if (ds->dims[slot]) return ds->dims[slot];
     Dim *d = NEW(ds->arena, Dim);
-    *d = (Dim){n, arena_copy(ds->arena, terms, sizeof *terms * (size_t)n), ds->ndims};
+    *d = (Dim){.nterms = n, .terms = arena_copy(ds->arena, terms, sizeof *terms * (size_t)n), .id = ds->ndims, .home = ds};
     ds->dims[slot] = d;
     if (2 * ++ds->ndims > ds->cap) dims_grow(ds);
     return d;
@@ -151,12 +145,12 @@ static int64_t mul_clamped(int64_t a, int64_t b)
     return __builtin_mul_overflow(a, b, &r) ? ((a < 0) != (b < 0) ? -INT64_MAX : INT64_MAX) : r;
 }
 
-static int64_t floor_divide(int64_t a, int64_t b)
+int64_t floor_divide(int64_t a, int64_t b)
 {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-static int64_t gcd(int64_t a, int64_t b)
+int64_t greatest_divisor(int64_t a, int64_t b)
 {
     while (b) {
         int64_t r = a % b;
@@ -213,6 +207,16 @@ const Dim *dim_symbol(Dims *ds, const Symbol *s)
     return dim_atom(ds, (Atom){ATOM_SYMBOL, s, NULL, NULL});
 }
 
+const Dim *dim_of_term(Dims *ds, const Term *t)
+{
+    return dim_intern(ds, t, t->coef != 0);
+}
+
+const Dim *dim_scale(Dims *ds, const Dim *d, int64_t factor)
+{
+    return dim_combine(ds, dim_const(ds, 0), d, factor);
+}
+
 const Dim *dim_add(Dims *ds, const Dim *a, const Dim *b)
 {
     return dim_combine(ds, a, b, 1);
@@ -237,7 +241,7 @@ const Dim *dim_mul(Dims *ds, const Dim *a, const Dim *b)
 /* ---- division ---- */
 
 /* a's atoms without b's; false where b has one that a lacks. */
-static bool term_divide_atoms(Dims *ds, const Term *a, const Term *b, Term *out)
+bool term_divide_atoms(Dims *ds, const Term *a, const Term *b, Term *out)
 {
     const Atom **atoms = NEW_ARRAY(ds->arena, const Atom *, a->natoms);
     int n = 0, j = 0;
@@ -283,9 +287,9 @@ static const Dim *dim_whole_part(Dims *ds, const Dim *p, const Dim *k)
 static int64_t common_number(const Dim *p, const Dim *k)
 {
     int64_t g = 0;
-    for (int i = 0; i < k->nterms; i++) g = gcd(g, k->terms[i].coef);
+    for (int i = 0; i < k->nterms; i++) g = greatest_divisor(g, k->terms[i].coef);
     for (int i = 0; i < p->nterms; i++)
-        if (p->terms[i].natoms) g = gcd(g, p->terms[i].coef);
+        if (p->terms[i].natoms) g = greatest_divisor(g, p->terms[i].coef);
     return g;
 }
 
@@ -312,7 +316,7 @@ static const Atom *common_symbol(const Dim *p, const Dim *k)
 {
     const Term *first = &k->terms[0];
     for (int i = 0; i < first->natoms; i++) {
-        bool all = first->atoms[i]->kind == ATOM_SYMBOL;
+        bool all = first->atoms[i]->kind == ATOM_SYMBOL && first->atoms[i]->symbol->low > 0;
         for (int j = 0; all && j < p->nterms; j++) all = term_has(&p->terms[j], first->atoms[i]);
         for (int j = 0; all && j < k->nterms; j++) all = term_has(&k->terms[j], first->atoms[i]);
         if (all) return first->atoms[i];
@@ -448,11 +452,18 @@ static bool term_is_plain(const Term *t)
     return true;
 }
 
+bool dim_same(const Dim *a, const Dim *b)
+{
+    return a == b || (a && b && dim_canonical(a) == dim_canonical(b));
+}
+
 /* The difference of two polynomials in rigid symbols that are not the same is not zero for all values; only a floor or
    a maximum in it can still make up for the rest. */
 Verdict dim_equal(const Dim *a, const Dim *b)
 {
     int i = 0, j = 0;
+    a = dim_canonical(a);
+    b = dim_canonical(b);
     if (a == b) return PROVED;
     while (i < a->nterms || j < b->nterms) {
         int c = i == a->nterms ? 1 : j == b->nterms ? -1 : term_compare(&a->terms[i], &b->terms[j]);

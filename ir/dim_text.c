@@ -40,14 +40,43 @@ static void term_write(Text *to, const Term *t, int64_t coef)
     }
 }
 
+/* p % k is p - k*floor(p/k). */
+static const Atom *dim_as_remainder(const Dim *d)
+{
+    for (int i = 0; i < d->nterms && d->nterms > 1; i++)
+        for (int j = 0; j < d->terms[i].natoms; j++) {
+            const Atom *a = d->terms[i].atoms[j];
+            if (a->kind == ATOM_FLOOR && d->terms[i].coef < 0 && dim_mod(d->home, a->p, a->k) == d) return a;
+        }
+    return NULL;
+}
+
 static void dim_write(Text *to, const Dim *d)
 {
+    const Atom *remainder = dim_as_remainder(d);
+    if (remainder) {
+        operand_write(to, remainder->p, false);
+        text_add(to, " %% ");
+        operand_write(to, remainder->k, true);
+        return;
+    }
     if (!d->nterms) text_add(to, "0");
     for (int i = 0; i < d->nterms; i++) {
         int64_t coef = d->terms[i].coef;
         text_add(to, coef < 0 ? (i ? " - " : "-") : (i ? " + " : ""));
         term_write(to, &d->terms[i], coef < 0 ? -coef : coef);
     }
+}
+
+const char *ratio_text(Arena *arena, const Dim *top, const Dim *bottom)
+{
+    Text t = {.arena = arena};
+    int64_t one;
+    if (dim_is_const(bottom, &one) && one == 1) return dim_text(arena, top);
+    operand_write(&t, top, false);
+    text_add(&t, "/");
+    operand_write(&t, bottom, true);
+    return text_done(&t);
 }
 
 const char *dim_text(Arena *arena, const Dim *d)

@@ -22,7 +22,8 @@ bool dtype_is_int(DType t);
 DType dtype_named(const char *name); /* DT_NONE if there is none */
 
 /* ---- dim.c: sizes. Integer polynomials over symbols, floor(p/k) and max(p, q), in one normal form and hash-consed:
-   two sizes are equal for all values exactly where their pointers are equal (max apart). p mod k is p - k*floor(p/k). ---- */
+   two sizes are equal for all values exactly where their pointers are equal (max apart), and equal by what is known of
+   their symbols exactly where dim_same says so. p mod k is p - k*floor(p/k). ---- */
 typedef struct Dim Dim;
 typedef struct Dims Dims;
 /* A size that the text names: `dim N in 1..64`, or `dim mood = "bad", "good"` (then labels and fixed). */
@@ -51,15 +52,23 @@ bool dim_known(const Dim *d, int64_t *out_value);           /* also where every 
 const Symbol *dim_lone_symbol(const Dim *d);                /* the symbol where d is just that, else NULL */
 typedef enum Verdict { PROVED, REFUTED, UNDECIDED } Verdict; /* REFUTED: never equal, or a rigid symbol against another */
 Verdict dim_equal(const Dim *a, const Dim *b);
+bool dim_same(const Dim *a, const Dim *b);                  /* dim_equal is PROVED; both may be NULL */
 Verdict dim_at_most(Dims *ds, const Dim *a, const Dim *b);
 int64_t dim_eval(const Dim *d, const int64_t *symbols);     /* by Symbol.index; fixed ones need no entry */
 const char *dim_text(Arena *arena, const Dim *d);           /* as .nn writes it: 2*N + 1, floor(N/2) */
+const char *ratio_text(Arena *arena, const Dim *top, const Dim *bottom); /* (N + 1)/2 */
 void dim_each_symbol(const Dim *d, void (*visit)(const Symbol *, void *), void *context);
 /* For code generation: d as a sum of terms, each coefficient * product of atoms. */
 typedef enum AtomKind { ATOM_SYMBOL, ATOM_FLOOR, ATOM_MAX } AtomKind;
 typedef struct Atom { AtomKind kind; const Symbol *symbol; const Dim *p, *k; } Atom;
 typedef struct Term { int64_t coef; int natoms; const Atom *const *atoms; } Term; /* powers repeat their atom */
-struct Dim { int nterms; const Term *terms; uint32_t id; }; /* the zero polynomial has no term */
+struct Dim {
+    int nterms; /* the zero polynomial has none */
+    const Term *terms;
+    uint32_t id, version; /* of the canonical form */
+    Dims *home;
+    const Dim *canonical; /* kept by dim_canonical */
+};
 
 /* ---- type.c ---- */
 /* Where a size came from, walked back by messages: each step names its arithmetic. */
@@ -106,6 +115,38 @@ const OpInfo *op_info(OpCode op);
 int op_named(const char *text, int nin); /* by its text, -1 if there is none; nin -1: any */
 /* An elementwise operator on single numbers, rounded as at run time; `last` is the dtype of the last operand. */
 double op_value(OpCode op, DType last, DType result, const double *x);
+
+/* ---- condition.c, known.c, settle.c: conditions on sizes. What the text states of a dim or an entry is a fact: a host's
+   sizes are checked against it before anything runs, so all that is proved may use it. ---- */
+typedef enum ConditionKind { CONDITION_KNOWN, CONDITION_COMPARE, CONDITION_ALL, CONDITION_ANY } ConditionKind;
+typedef struct Condition {
+    ConditionKind kind;
+    bool holds;                            /* KNOWN */
+    OpCode op;                             /* COMPARE: a op b */
+    const Dim *a, *b;
+    const struct Condition *left, *right;  /* ALL, ANY */
+} Condition;
+const Condition *condition_known(Arena *a, bool holds);
+const Condition *condition_compare(Arena *a, OpCode op, const Dim *left, const Dim *right);
+const Condition *condition_both(Arena *a, ConditionKind kind, const Condition *left, const Condition *right);
+const Condition *condition_not(Arena *a, const Condition *c);
+Verdict condition_verdict(Dims *ds, const Condition *c);
+bool condition_holds(const Condition *c, const int64_t *symbols);
+const char *condition_text(Arena *a, const Condition *c); /* as .nn writes it: Y % 16 == 0 */
+void condition_each_dim(const Condition *c, void (*visit)(const Dim *, void *), void *context);
+const Symbol *condition_last_symbol(const Condition *c);  /* that was declared last, or NULL */
+bool condition_is_open(const Condition *c);               /* a symbol in it has no known size */
+void dims_fix(Dims *ds, const Symbol *s);                  /* to its known size: what that divides comes out */
+bool dims_assume(Dims *ds, const Condition *c);           /* from now on it holds; false: then no size is left */
+/* The smallest condition that settles an open one. */
+const Condition *condition_settling(Dims *ds, const Condition *open);
+void diag_help_settling(Diag *d, Dims *ds, const Condition *open); /* which `where` to write, and where */
+typedef struct FactPart { const char *text; const Dim *top, *bottom; } FactPart; /* of a message: a text, or top/bottom */
+typedef VEC(FactPart) FactParts;
+typedef struct Fact { const Condition *condition; FactParts message; Span span; } Fact;
+typedef VEC(Fact) Facts;
+bool facts_choose(const Facts *facts, int64_t *symbols); /* sizes near those given that keep them; false: not found */
+const char *fact_text(Arena *a, const Fact *f); /* its message, formulas in braces */
 
 /* ---- graph.c ---- */
 typedef struct Value Value;
@@ -226,6 +267,7 @@ struct Graph {
     const Site *site;
     uint32_t nvalues;
     const Dim *rows;         /* the sample axis: first axis of the inputs; 1 where there is none */
+    Facts facts;             /* about its sizes; those of the whole file stand in the program */
     /* set by plan */
     const Dim *work_bytes;
     int phases, check_phase; /* check_phase: the first that writes what a bad loss must not reach, or -1 */
@@ -290,6 +332,7 @@ struct Program {
     VEC(const char *) read;     /* paths of all files it was made of, without the std that the compiler carries */
     DType real;                 /* what `real` is where no input settles it */
     VEC(Symbol *) symbols;
+    Facts facts;
     VEC(Tensor) tensors;
     Map *tensor_paths;          /* path to its place in tensors, from 1 */
     VEC(Hyper) hypers;

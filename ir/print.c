@@ -311,6 +311,12 @@ static const char *const entry_names[] = {
     [GRAPH_START] = ".start",
 };
 
+static void fact_print(const Fact *f, Text *to)
+{
+    text_add(to, "\n  where %s : ", condition_text(to->arena, f->condition));
+    text_quote(to, fact_text(to->arena, f));
+}
+
 static void head_print(const Printer *p)
 {
     const Graph *g = p->graph;
@@ -323,7 +329,8 @@ static void head_print(const Printer *p)
     }
     text_add(p->to, ")");
     if (g->kind == GRAPH_MODEL) outputs_print(p);
-    text_add(p->to, " {\n");
+    for (int i = 0; i < g->facts.n; i++) fact_print(&g->facts.at[i], p->to);
+    text_add(p->to, g->facts.n ? "\n{\n" : " {\n");
 }
 
 static void plan_print(const Printer *p)
@@ -374,7 +381,8 @@ void graph_print(const Graph *g, Text *to)
     graph_write(g, to, true);
 }
 
-static void symbol_print(const Symbol *s, Text *to)
+/* With the facts that speak of it and of none after it. */
+static void symbol_print(const Program *p, const Symbol *s, Text *to)
 {
     text_add(to, "dim %s", s->name);
     for (int i = 0; i < s->nlabels; i++) {
@@ -383,6 +391,8 @@ static void symbol_print(const Symbol *s, Text *to)
     }
     int64_t low = s->fixed ? s->fixed : s->low, high = s->fixed ? s->fixed : s->high;
     if (!s->nlabels && (low != 1 || high != INT64_MAX)) text_add(to, " in %lld..%lld", (long long)low, (long long)high);
+    for (int i = 0; i < p->facts.n; i++)
+        if (condition_last_symbol(p->facts.at[i].condition) == s) fact_print(&p->facts.at[i], to);
     text_add(to, "\n");
 }
 
@@ -406,7 +416,7 @@ void program_print(const Program *p, Text *to)
     text_add(to, "stage \"%s\"\n", stage_name(stage));
     if (p->real != DT_F32) text_add(to, "real \"%s\"\n", dtype_name(p->real));
     if (p->symbols.n + p->hypers.n) text_add(to, "\n");
-    for (int i = 0; i < p->symbols.n; i++) symbol_print(p->symbols.at[i], to);
+    for (int i = 0; i < p->symbols.n; i++) symbol_print(p, p->symbols.at[i], to);
     for (int i = 0; i < p->hypers.n; i++)
         text_add(to, "hyper %s = %s\n", p->hypers.at[i].name, number_text(to->arena, DT_F64, p->hypers.at[i].value));
     program_each_graph((Program *)p, graph_print_next, to);

@@ -62,13 +62,13 @@ bool type_same_shape(Type a, Type b)
 {
     if (a.rank != b.rank) return false;
     for (int i = 0; i < a.rank; i++)
-        if (a.axes[i].dim != b.axes[i].dim) return false;
+        if (!dim_same(a.axes[i].dim, b.axes[i].dim)) return false;
     return true;
 }
 
 bool type_same(Type a, Type b)
 {
-    return a.dtype == b.dtype && a.range == b.range && type_same_shape(a, b);
+    return a.dtype == b.dtype && dim_same(a.range, b.range) && type_same_shape(a, b);
 }
 
 const Dim *type_size(Dims *ds, Type t)

@@ -15,7 +15,7 @@ static bool is_point(const Form *f, Type t)
 {
     if (t.rank != f->attr->prefix) return false;
     for (int i = 0; i < t.rank; i++)
-        if (t.axes[i].dim != f->attr->dims[i]) return false;
+        if (!dim_same(t.axes[i].dim, f->attr->dims[i])) return false;
     return true;
 }
 
@@ -23,8 +23,8 @@ static bool is_row(const Form *f, Type t)
 {
     if (f->form != FORM_ROW || t.rank != f->attr->prefix + 1) return false;
     for (int i = 0; i < f->attr->prefix; i++)
-        if (t.axes[i].dim != f->attr->dims[i]) return false;
-    return t.axes[f->attr->prefix].dim == f->row;
+        if (!dim_same(t.axes[i].dim, f->attr->dims[i])) return false;
+    return dim_same(t.axes[f->attr->prefix].dim, f->row);
 }
 
 /* ---- anchors: reductions, contractions and sums by places ---- */

@@ -76,7 +76,7 @@ static bool may_follow(const Node *writer, const Node *reader)
     const KernelAttr *w = writer->attr.kernel, *r = reader->attr.kernel;
     if (w->phase != r->phase) return w->phase < r->phase;
     if (w->prefix == 0 || r->prefix == 0) return w->prefix == r->prefix;
-    return w->dims[0] == r->dims[0];
+    return dim_same(w->dims[0], r->dims[0]);
 }
 
 static void verify_phase(Verifier *v, const Node *k, const Node *before)
@@ -141,7 +141,7 @@ static bool rows_follow(const Life *a, const Life *b)
     const KernelAttr *p = a->value->def->attr.kernel, *q = b->value->def->attr.kernel;
     if (a->last >= b->first && b->last >= a->first) return false;
     if (p->prefix == 0 || q->prefix == 0) return p->prefix == q->prefix;
-    return p->dims[0] == q->dims[0] && a->value->place.offset == b->value->place.offset &&
+    return dim_same(p->dims[0], q->dims[0]) && a->value->place.offset == b->value->place.offset &&
            dtype_bytes(a->value->type.dtype) == dtype_bytes(b->value->type.dtype) &&
            type_same_shape(a->value->type, b->value->type);
 }

@@ -43,7 +43,7 @@ static bool has_dims(Type t, const Form *f) {
     if (t.rank < f->prefix)
         return false;
     for (int i = 0; i < f->prefix; i++)
-        if (t.axes[i].dim != f->dims[i])
+        if (!dim_same(t.axes[i].dim, f->dims[i]))
             return false;
     return true;
 }
@@ -53,7 +53,7 @@ static bool is_point(Type t, const Form *f) { /* one number at each index of the
 }
 
 static bool is_row(Type t, const Form *f) {
-    return f->kind == FORM_ROW && t.rank == f->prefix + 1 && has_dims(t, f) && t.axes[f->prefix].dim == f->row;
+    return f->kind == FORM_ROW && t.rank == f->prefix + 1 && has_dims(t, f) && dim_same(t.axes[f->prefix].dim, f->row);
 }
 
 static void set_prefix(Form *f, Type t) {

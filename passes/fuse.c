@@ -110,10 +110,10 @@ static bool cluster_updates(const Clusters *c, const Cluster *of) {
 }
 
 static bool forms_are_alike(const Form *a, const Form *b) {
-    if (a->kind != b->kind || a->prefix != b->prefix || a->row != b->row)
+    if (a->kind != b->kind || a->prefix != b->prefix || !dim_same(a->row, b->row))
         return false;
     for (int i = 0; i < a->prefix; i++)
-        if (a->dims[i] != b->dims[i])
+        if (!dim_same(a->dims[i], b->dims[i]))
             return false;
     return a->kind == FORM_ROW || (a->kind == FORM_MAP && a->prefix == 0);
 }

@@ -20,7 +20,7 @@ bool pattern_equal(const MoveAttr *a, const MoveAttr *b)
     if (a->natoms != b->natoms || a->nin != b->nin || a->nout != b->nout)
         return false;
     for (int i = 0; i < a->natoms; i++)
-        if (a->sizes[i] != b->sizes[i])
+        if (!dim_same(a->sizes[i], b->sizes[i]))
             return false;
     for (int i = 0; i < a->nin; i++)
         if (!same_group(&a->in[i], &b->in[i]))
@@ -65,7 +65,7 @@ static bool same_sizes(const MoveAttr *p, const Group *a, const MoveAttr *q, con
     if (a->n != b->n)
         return false;
     for (int i = 0; i < a->n; i++)
-        if (p->sizes[a->atoms[i]] != q->sizes[b->atoms[i]])
+        if (!dim_same(p->sizes[a->atoms[i]], q->sizes[b->atoms[i]]))
             return false;
     return true;
 }

@@ -122,7 +122,7 @@ static bool rows_coincide(const Workspace *w, const Occupant *before, const Occu
         return false;
     if (p->prefix == 0 || q->prefix == 0)
         return p->prefix == q->prefix;
-    return p->dims[0] == q->dims[0] && type_same_shape(before->value->type, after->value->type) &&
+    return dim_same(p->dims[0], q->dims[0]) && type_same_shape(before->value->type, after->value->type) &&
            dtype_bytes(before->value->type.dtype) == dtype_bytes(after->value->type.dtype);
 }
 

@@ -197,6 +197,31 @@ static int32_t check_bounds(nnrt_session *s, const nnrt_entry *e, const nnrt_bin
     return NNRT_OK;
 }
 
+/* "Y = 20: a height of 20 is no multiple of 16" */
+static int32_t refuse_fact(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, const nnrt_fact *fact)
+{
+    char text[512];
+    size_t at = 0;
+    for (uint32_t i = 0; i < fact->nsymbols && at < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s = %lld", i ? ", " : "",
+                               s->model->symbols[e->symbols[fact->symbols[i]]].name,
+                               (long long)b->sizes[fact->symbols[i]]);
+    for (uint32_t i = 0; i <= fact->nvalues && at < sizeof text; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? "" : ": ", fact->texts[i]);
+        if (i < fact->nvalues && at < sizeof text)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%.15g", fact->values[i](b->sizes));
+    }
+    return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "%s", text);
+}
+
+static int32_t check_facts(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b)
+{
+    for (uint32_t i = 0; i < e->nfacts; i++)
+        if (!e->facts[i].holds(b->sizes))
+            return refuse_fact(s, e, b, &e->facts[i]);
+    return NNRT_OK;
+}
+
 /* Axes that are formulas of the symbols, now that these are known. */
 static int32_t check_formulas(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, uint32_t slot)
 {
@@ -270,6 +295,8 @@ int32_t nnrt__solve(nnrt_session *s, int32_t entry)
         status = take_sizes(s, e, b, i);
     if (!status)
         status = check_bounds(s, e, b);
+    if (!status)
+        status = check_facts(s, e, b);
     for (uint32_t i = 0; i < nslots && !status; i++)
         status = check_formulas(s, e, b, i);
     for (uint32_t i = e->ninputs; i < nslots && !status; i++)

@@ -38,7 +38,7 @@ static void find_place(Cg *cg, Type t, const Index *ix, LLVMValueRef *element, L
 {
     const Dim *rows = cg->kernel->graph->rows;
     int64_t number;
-    if (t.rank == 0 || !rows || t.axes[0].dim != rows || dim_is_const(rows, &number)) {
+    if (t.rank == 0 || !rows || !dim_same(t.axes[0].dim, rows) || dim_is_const(rows, &number)) {
         *element = ix_lanes(cg, index_flatten(cg, t, ix));
         *row = const_i64(cg, 0);
         return;

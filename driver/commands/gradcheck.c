@@ -28,8 +28,11 @@ static double next_random(Check *c) /* SplitMix64, in [0, 1) */
     return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
-static void choose_sizes(Check *c)
+static bool choose_sizes(Check *c)
 {
+    Facts facts = {0};
+    for (int i = 0; i < c->p->facts.n; i++) vec_push(c->arena, &facts, c->p->facts.at[i]);
+    for (int i = 0; i < c->g->facts.n; i++) vec_push(c->arena, &facts, c->g->facts.at[i]);
     int64_t *sizes = NEW_ARRAY(c->arena, int64_t, c->p->symbols.n + 1);
     for (int i = 0; i < c->p->symbols.n; i++) {
         const Symbol *s = c->p->symbols.at[i];
@@ -37,6 +40,7 @@ static void choose_sizes(Check *c)
         sizes[s->index] = s->fixed ? s->fixed : size;
     }
     c->in.symbols = sizes;
+    return facts_choose(&facts, sizes);
 }
 
 static double random_for(Check *c, Type t)
@@ -210,7 +214,7 @@ int command_gradcheck(Args *a)
     c.in.hypers = hypers;
     c.in.seed = c.state = (uint64_t)seed;
     c.in.step = c.in.epoch = 1;
-    choose_sizes(&c);
+    if (!choose_sizes(&c)) return failure("no sizes that keep every `where` were found: fix them by -D");
     choose_inputs(&c);
     if (!choose_tensors(&c)) return failure("the first values cannot be computed");
     return model_finish(a, check_all(&c));

@@ -14,6 +14,7 @@ typedef struct Table {
     const Graph *g;
     VEC(Row) rows;
     Map *by_path;
+    int facts; /* shown so far */
 } Table;
 
 static Row *row_of(Table *t, const char *path)
@@ -98,13 +99,53 @@ static void print_row(Table *t, const Row *r)
            grouped(a, r->params), dim_text(a, r->cost), grouped(a, r->bytes));
 }
 
+typedef struct Outside { const Graph *g; bool found; } Outside; /* a symbol that no input of the model has */
+
+static void find_symbol(const Symbol *s, void *context)
+{
+    const Symbol **wanted = context;
+    if (*wanted && s->index == (*wanted)->index) *wanted = NULL;
+}
+
+static void find_outside(const Symbol *s, void *context)
+{
+    Outside *o = context;
+    const Symbol *wanted = s->fixed ? NULL : s;
+    for (int i = 0; i < o->g->inputs.n; i++) {
+        Type t = o->g->inputs.at[i].value->type;
+        for (int k = 0; k < t.rank; k++) dim_each_symbol(t.axes[k].dim, find_symbol, &wanted);
+    }
+    o->found |= wanted != NULL;
+}
+
+static void find_outside_dim(const Dim *d, void *context) { dim_each_symbol(d, find_outside, context); }
+
+/* What the model demands of its sizes: what the file says of them, and its own. */
+static void each_fact(Table *t, void (*show)(Table *, const Fact *))
+{
+    for (int i = 0; i < t->p->facts.n; i++) {
+        Outside o = {t->g, false};
+        condition_each_dim(t->p->facts.at[i].condition, find_outside_dim, &o);
+        if (!o.found) show(t, &t->p->facts.at[i]);
+    }
+    for (int i = 0; i < t->g->facts.n; i++) show(t, &t->g->facts.at[i]);
+}
+
+static void print_fact(Table *t, const Fact *f)
+{
+    Arena *a = t->p->arena;
+    printf("  where %s: %s\n", condition_text(a, f->condition), fact_text(a, f));
+}
+
 static void print_table(Table *t)
 {
     Arena *a = t->p->arena;
     printf("model %s(", t->g->name);
     for (int i = 0; i < t->g->inputs.n; i++)
         printf("%s%s: %s", i ? ", " : "", t->g->inputs.at[i].name, type_text(a, t->g->inputs.at[i].value->type));
-    printf(")\n%-28s %-22s %12s %16s %12s\n", "layer", "output", "parameters", "cost", "bytes");
+    printf(")\n");
+    each_fact(t, print_fact);
+    printf("%-28s %-22s %12s %16s %12s\n", "layer", "output", "parameters", "cost", "bytes");
     for (int i = 0; i < t->rows.n; i++) print_row(t, &t->rows.at[i]);
     Row total = total_of(t);
     print_row(t, &total);
@@ -136,6 +177,15 @@ static void json_row(Table *t, const Row *r)
     printf(", \"bytes\": %" PRId64 "}", r->bytes);
 }
 
+static void json_fact(Table *t, const Fact *f)
+{
+    printf("%s{\"condition\": ", t->facts++ ? ", " : "");
+    json_text(condition_text(t->p->arena, f->condition));
+    printf(", \"message\": ");
+    json_text(fact_text(t->p->arena, f));
+    printf("}");
+}
+
 static void json_table(Table *t)
 {
     printf("{\"model\": ");
@@ -148,6 +198,9 @@ static void json_table(Table *t)
         json_text(type_text(t->p->arena, t->g->inputs.at[i].value->type));
         printf("}");
     }
+    printf("], \"where\": [");
+    t->facts = 0;
+    each_fact(t, json_fact);
     printf("], \"layers\": [");
     for (int i = 0; i < t->rows.n; i++) {
         if (i) printf(", ");

@@ -28,7 +28,7 @@ void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b)
     diag_primary(d, "axis %d would be both %s and %s", axis + 1, p, q);
     explain_symbol(d, a->dim);
     if (b->dim != a->dim) explain_symbol(d, b->dim);
-    if (same == UNDECIDED) diag_help(d, "fix the dims in %s and %s by `-D`, or write one size in both places", p, q);
+    if (same == UNDECIDED) diag_help_settling(d, i->dims, condition_compare(i->arena, OP_EQ, a->dim, b->dim));
 }
 
 const char *axis_text(Infer *i, const Axis *a)

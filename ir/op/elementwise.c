@@ -173,7 +173,7 @@ static const Dim *result_range(Infer *i, DType t) {
         return given && m && dim_known(given, &wanted) && dim_known(m, &now) && now == wanted ? given : m;
     }
     case OP_DETACH: case OP_CONVERT: return range;
-    case OP_MIN2: case OP_MAX2: case OP_SELECT: return range == n->in[first + 1]->type.range ? range : NULL;
+    case OP_MIN2: case OP_MAX2: case OP_SELECT: return dim_same(range, n->in[first + 1]->type.range) ? range : NULL;
     default: return NULL;
     }
 }

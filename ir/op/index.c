@@ -59,6 +59,8 @@ static bool check_range(Infer *i, const Value *p, int axis, const Value *index)
     infer_origin(i, d, named);
     diag_note(d, "`%s`: %s\n`%s`: %s", value_text(p), type_text(i->arena, p->type), value_text(index),
               type_text(i->arena, index->type));
+    if (same == UNDECIDED)
+        diag_help_settling(d, i->dims, condition_compare(i->arena, OP_EQ, named->dim, index->type.range));
     return false;
 }
 

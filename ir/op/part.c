@@ -16,9 +16,14 @@ static bool infer_resized(Infer *i, const Dim *size, const char *arithmetic, con
     return infer_result_type(i, 0, y);
 }
 
-static Verdict both(Verdict a, Verdict b)
+static const Condition *at_most(Infer *i, const Dim *a, const Dim *b)
 {
-    return a == REFUTED || b == REFUTED ? REFUTED : a == PROVED ? b : a;
+    return condition_compare(i->arena, OP_LE, a, b);
+}
+
+static const Condition *all_of(Infer *i, const Condition *a, const Condition *b)
+{
+    return condition_both(i->arena, CONDITION_ALL, a, b);
 }
 
 static bool check_slice(Infer *i, const Axis *axis)
@@ -26,23 +31,20 @@ static bool check_slice(Infer *i, const Axis *axis)
     const PartAttr *p = &i->node->attr.part;
     const Value *x = i->node->in[0];
     const Dim *end = dim_add(i->dims, p->before, p->size);
-    Verdict inside = both(dim_at_most(i->dims, dim_const(i->dims, 0), p->before),
-                          both(dim_at_most(i->dims, dim_const(i->dims, 1), p->size),
-                               dim_at_most(i->dims, end, axis->dim)));
+    const Condition *fits = all_of(i, at_most(i, dim_const(i->dims, 0), p->before),
+                                   all_of(i, at_most(i, dim_const(i->dims, 1), p->size), at_most(i, end, axis->dim)));
+    Verdict inside = condition_verdict(i->dims, fits);
     if (inside == PROVED) return true;
     const char *start = dim_text(i->arena, p->before), *size = dim_text(i->arena, p->size);
     const char *have = dim_text(i->arena, axis->dim);
     const Dim *one = dim_const(i->dims, 1);
-    const Symbol *open = dim_lone_symbol(axis->dim);
     Diag *d = infer_error(i, inside == UNDECIDED ? "E0212" : "E0207",
                           "a slice of %s from place %s on must lie within the %s places of axis %d of `%s`", size, start,
                           have, p->axis + 1, value_text(x));
     diag_primary(d, "places %s to %s of 0 to %s", start, dim_text(i->arena, dim_sub(i->dims, end, one)),
                  dim_text(i->arena, dim_sub(i->dims, axis->dim, one)));
     infer_origin(i, d, axis);
-    if (inside == UNDECIDED && open && dim_is_const(end, NULL))
-        diag_help(d, "give `%s` a least size where it is declared: `dim %s in %s..1000`", open->name, open->name,
-                  dim_text(i->arena, end));
+    if (inside == UNDECIDED) diag_help_settling(d, i->dims, fits);
     diag_note(d, "`%s`: %s; places count from 0, and a slice has at least one", value_text(x),
               type_text(i->arena, x->type));
     return false;
@@ -64,13 +66,15 @@ static bool infer_pad(Infer *i)
     const Dim *own = x->type.axes[p->axis].dim, *zero = dim_const(i->dims, 0);
     const Dim *after = dim_sub(i->dims, p->size, dim_add(i->dims, p->before, own));
     const char *b = dim_text(i->arena, p->before), *a = dim_text(i->arena, after);
-    Verdict good = both(dim_at_most(i->dims, zero, p->before), dim_at_most(i->dims, zero, after));
+    const Condition *adds = all_of(i, at_most(i, zero, p->before), at_most(i, zero, after));
+    Verdict good = condition_verdict(i->dims, adds);
     if (good != PROVED) {
         Diag *d = infer_error(i, good == UNDECIDED ? "E0212" : "E0207",
                               "`pad` adds zeros, and cannot add %s before and %s after", b, a);
         diag_primary(d, "0 or more is needed on both sides");
         infer_origin(i, d, &x->type.axes[p->axis]);
         diag_help(d, "to take places away, write `slice(%s, ...)`", value_text(x));
+        if (good == UNDECIDED) diag_help_settling(d, i->dims, adds);
         return false;
     }
     const char *sum = dim_text(i->arena, own);
@@ -133,7 +137,7 @@ static bool infer_concat(Infer *i)
         if (!check_joined(i, a, n->in[k])) return false;
         const Dim *part = n->in[k]->type.axes[n->attr.part.axis].dim;
         size = dim_add(i->dims, size, part);
-        if (n->in[k]->type.range != range) range = NULL;
+        if (!dim_same(n->in[k]->type.range, range)) range = NULL;
         text_add(&sum, "%s%s", k ? " + " : "", dim_text(i->arena, part));
     }
     return infer_resized(i, size, text_done(&sum), range);

@@ -28,7 +28,7 @@ bool infer_random(Infer *i)
 bool random_by_row(const Graph *g, Type t)
 {
     int64_t n;
-    return t.rank > 0 && g->rows && t.axes[0].dim == g->rows && !dim_is_const(g->rows, &n);
+    return t.rank > 0 && g->rows && dim_same(t.axes[0].dim, g->rows) && !dim_is_const(g->rows, &n);
 }
 
 static void draw_words(const Eval *e, const Node *n, int64_t row, int64_t element, uint32_t words[4])

@@ -184,14 +184,14 @@ static nnrt_phase_fn *const line_step_phases[] = {line_errors, line_sum, line_st
 static const int32_t line_entry_symbols[] = {0};
 #define LINE_TRAIN(kind, phases) \
     {"line", kind, 0, line_inputs, NULL, 3, 0, line_entry_symbols, 1, sizeof(phases) / sizeof *(phases), line_work, \
-     line_cost, line_begin, phases, line_end_totals, 5, 1, line_metrics, 0, 1, 0}
+     line_cost, line_begin, phases, line_end_totals, 5, 1, line_metrics, 0, 1, 0, NULL, 0, 0}
 static const nnrt_entry line_entries[] = {
     {"line", NNRT_PREDICT, 0, line_inputs, line_outputs, 2, 2, line_entry_symbols, 1, 1, line_work, line_cost,
-     line_begin, line_predict_phases, line_end, 0, 0, NULL, -1, 1, 0},
+     line_begin, line_predict_phases, line_end, 0, 0, NULL, -1, 1, 0, NULL, 0, 0},
     LINE_TRAIN(NNRT_EVAL, line_eval_phases),
     LINE_TRAIN(NNRT_GRAD, line_grad_phases),
     {"line", NNRT_UPDATE, 0, NULL, NULL, 0, 0, NULL, 0, 1, line_no_work, line_small_cost, line_begin_update,
-     line_update_phases, line_end, 0, 0, NULL, 0, 0, 0},
+     line_update_phases, line_end, 0, 0, NULL, 0, 0, 0, NULL, 0, 0},
     LINE_TRAIN(NNRT_STEP, line_step_phases),
 };
 static const nnrt_train line_trains[] = {{"line", -1, 16, -1, -1, -1}};

@@ -51,9 +51,9 @@ static const int32_t entry_symbols[] = {0};
 static nnrt_phase_fn *const phases[] = {compute};
 static const nnrt_entry entries[] = {
     {EVIL, NNRT_PREDICT, 0,  inputs, outputs, 1, 1, entry_symbols, 1, 1, bytes, bytes, begin, phases, end, 0,
-     0,    NULL,         -1, 1,      0},
+     0,    NULL,         -1, 1,      0, NULL,   0, 0},
     {EVIL, NNRT_STEP, 0, inputs,  NULL, 2, 0, entry_symbols, 1, 1, bytes, bytes, begin, phases,
-     end,  3,         1, metrics, 0,    1, 0},
+     end,  3,         1, metrics, 0,    1, 0, NULL, 0, 0},
 };
 static const nnrt_train trains[] = {{EVIL, -1, -1, -1, -1, -1}};
 static const nnrt_model model = {.size = sizeof model,

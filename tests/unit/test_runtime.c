@@ -79,7 +79,7 @@ static void test_refused_models(void **state)
     (void)state;
     other.abi = NNRT_ABI + 1;
     assert_int_equal(nnrt_check(&other, why, sizeof why), NNRT_ERR_ABI);
-    assert_non_null(strstr(why, "version 2"));
+    assert_non_null(strstr(why, "version 3"));
     other.abi = NNRT_ABI;
     other.size = 8;
     assert_int_equal(nnrt_check(&other, why, sizeof why), NNRT_ERR_ABI);
