@@ -27,6 +27,7 @@ typedef struct Cg {
     Cx *cx;
     const CodegenOptions *options;
     const Target *target;
+    const char *triple;      /* of the target, in full */
     LLVMContextRef context;
     LLVMModuleRef module;
     LLVMBuilderRef builder;

@@ -19,14 +19,16 @@ static bool machine_open(Cg *cg)
     int level = cg->options->level < 0 ? 0 : cg->options->level > 3 ? 3 : cg->options->level;
     t->arch->open();
     LLVMTargetRef target;
-    char *error = NULL;
-    if (LLVMGetTargetFromTriple(t->triple, &target, &error)) {
+    char *error = NULL, *triple = LLVMNormalizeTargetTriple(t->triple);
+    cg->triple = str_copy(cg->arena, triple);
+    LLVMDisposeMessage(triple);
+    if (LLVMGetTargetFromTriple(cg->triple, &target, &error)) {
         diag_error(cg->cx->diags, "E0901", NO_SPAN, "no code generator for `%s`: %s", t->name, error);
         LLVMDisposeMessage(error);
         return false;
     }
     LLVMRelocMode reloc = t->arch->bare ? LLVMRelocStatic : LLVMRelocPIC;
-    cg->machine = LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, levels[level], reloc,
+    cg->machine = LLVMCreateTargetMachine(target, cg->triple, t->cpu, t->features, levels[level], reloc,
                                           LLVMCodeModelSmall);
     return true;
 }
@@ -52,7 +54,7 @@ bool cg_open(Cg *cg, Program *p, const CodegenOptions *options)
     LLVMContextSetDiscardValueNames(cg->context, true);
     cg->module = LLVMModuleCreateWithNameInContext(p->name, cg->context);
     cg->builder = LLVMCreateBuilderInContext(cg->context);
-    LLVMSetTarget(cg->module, cg->target->triple);
+    LLVMSetTarget(cg->module, cg->triple);
     LLVMSetSourceFileName(cg->module, p->file ? p->file : p->name, strlen(p->file ? p->file : p->name));
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(cg->machine);
     LLVMSetModuleDataLayout(cg->module, layout);
@@ -100,6 +102,7 @@ static Bytes module_text(Cg *cg)
 
 bool cg_finish(Cg *cg, EmitKind kind, Bytes *out)
 {
+    if (cg->target->arch->helpers) cg->target->arch->helpers(cg);
     if (cg->debug) debug_finish(cg);
     module_verify(cg);
     module_clean(cg);
@@ -208,6 +211,13 @@ LLVMValueRef multiply_add(Cg *cg, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c
 }
 
 /* ---- functions and globals ---- */
+/* Where no system loads code in pages, every part is a section of its own, so that a linker leaves out what is not
+   called. */
+static void set_section(Cg *cg, LLVMValueRef part, const char *kind, const char *name)
+{
+    if (cg->target->arch->bare) LLVMSetSection(part, str_format(cg->arena, ".%s.%s", kind, name));
+}
+
 static void text_attribute(Cg *cg, LLVMValueRef f, const char *key, const char *value)
 {
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
@@ -235,6 +245,7 @@ LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool expor
     text_attribute(cg, f, "frame-pointer", sanitizer_attribute(cg) ? "all" : "none"); /* for reports */
     text_attribute(cg, f, "no-builtins", "");
     flag_attribute(cg, f, "nounwind");
+    set_section(cg, f, "text", name);
     if (sanitizer_attribute(cg)) flag_attribute(cg, f, sanitizer_attribute(cg));
     return f;
 }
@@ -247,6 +258,7 @@ LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align
     LLVMSetLinkage(g, LLVMPrivateLinkage);
     LLVMSetUnnamedAddress(g, LLVMGlobalUnnamedAddr);
     LLVMSetAlignment(g, (unsigned)align);
+    set_section(cg, g, "rodata", name);
     return g;
 }
 

@@ -22,7 +22,10 @@ typedef struct Arch {
     uint64_t control_bits, control_default;
     LLVMValueRef (*control_read)(Cg *cg, LLVMValueRef slot);
     void (*control_write)(Cg *cg, LLVMValueRef slot, LLVMValueRef word);
+    void (*helpers)(Cg *cg);            /* adds what the machine lacks and LLVM would call; NULL: it lacks nothing */
 } Arch;
+
+void soft_emit(Cg *cg); /* soft.c: f64 and 64-bit division in 32-bit words, by the names of Arm's run-time ABI */
 
 #define TARGET(name, arch, ...) extern const Arch arch_##arch;
 #include "codegen/target.def"
