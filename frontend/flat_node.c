@@ -464,6 +464,8 @@ bool flat_line(Flat *f, Block *b, const Item *item)
     Line l = {f, b, item->value, types, n, line_site(f, item)};
     Node *node = value_line(&l);
     if (!node) return false;
+    for (int i = 0; i < n; i++) /* the roles of axes are as written: a pass may have put another input in place */
+        if (type_same(node->out[i].type, types[i])) node->out[i].type = types[i];
     for (int i = 0; i < n; i++)
         if (!target_bind(f, &item->targets.at[i], &node->out[i])) return false;
     return true;

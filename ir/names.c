@@ -36,10 +36,11 @@ static bool is_bare_operand(const Value *v, const Node *n, int slot)
     return type_same(v->type, type_scalar(bare_number_dtype(n->op, result, other)));
 }
 
+/* One number for two results has a line: read back, it is still one. */
 static bool is_bare_result(const Value *v, const Node *n, int slot)
 {
     const Graph *g = n->parent->graph;
-    if (n->parent != g->body || slot >= g->results.n) return false;
+    if (n->parent != g->body || slot >= g->results.n || v->uses.n > 1) return false;
     const Result *r = &g->results.at[slot];
     return r->kind == RESULT_NEXT && type_same(v->type, g->program->tensors.at[r->index].type);
 }

@@ -82,30 +82,34 @@ static bool runs_before(const Kernel *a, const Kernel *b) {
 }
 
 /* ---- the list ---- */
-/* Puts a node at the end of the body, the views of its results behind it. */
-static void place_node(Node *n, Node *end) {
-    node_move_before(n, end);
-    for (int i = 0; i < n->nout; i++)
-        for (int u = 0; u < n->out[i].uses.n; u++) {
-            Node *reader = n->out[i].uses.at[u].node;
-            if (reader->parent == end->parent && reader->op == OP_MOVE)
-                place_node(reader, end);
-        }
+static bool is_leaf(const Node *n) {
+    return op_info(n->op)->kind == KIND_leaf;
 }
 
-/* Leaves first, then kernels as they run. */
+/* Leaves and their views, then kernels as they run, each with the views of its results; views in the order of the body,
+   which is one that a printed graph has, too. */
 static void place_nodes(Schedule *s, const int *by_time) {
-    Block *body = s->graph->body;
-    Node *end = body->last;
-    VEC(Node *) leaves = {0};
-    for (Node *n = body->first; n; n = n->next)
-        if (op_info(n->op)->kind == KIND_leaf)
-            vec_push(s->scratch, &leaves, n);
-    for (int i = 0; i < leaves.n; i++)
-        place_node(leaves.at[i], end);
+    Node *end = s->graph->body->last;
+    VEC(Node *) first = {0}, views = {0};
+    for (Node *n = s->graph->body->first; n; n = n->next) {
+        Node *root = n->op == OP_MOVE ? value_root(&n->out[0])->def : n;
+        if (is_leaf(n))
+            vec_push(s->scratch, &first, n);
+        else if (n->op == OP_MOVE && is_leaf(root))
+            vec_push(s->scratch, &views, n);
+        else if (n->op == OP_MOVE)
+            vec_push(s->scratch, &s->kernels.at[root->mark].views, n);
+    }
+    for (int i = 0; i < first.n; i++)
+        node_move_before(first.at[i], end);
+    for (int i = 0; i < views.n; i++)
+        node_move_before(views.at[i], end);
     for (int i = 0; i < s->kernels.n; i++) {
-        place_node(s->kernels.at[by_time[i]].node, end);
-        s->kernels.at[by_time[i]].order = i;
+        Kernel *k = &s->kernels.at[by_time[i]];
+        node_move_before(k->node, end);
+        for (int v = 0; v < k->views.n; v++)
+            node_move_before(k->views.at[v], end);
+        k->order = i;
     }
 }
 

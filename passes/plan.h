@@ -18,6 +18,7 @@ typedef struct Kernel {
     Node *node;               /* Node.mark is its index here */
     const uint8_t *rows;      /* kernel_reads_rows */
     VEC(Wait) waits;
+    VEC(Node *) views;        /* of its results */
     int order;                /* its place among the kernels as they run; -1 before it is known */
 } Kernel;
 typedef struct Schedule {

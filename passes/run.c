@@ -82,7 +82,8 @@ static void run_pass(Program *p, PassId id)
     Arena *arena = arena_new();
     GraphList graphs = list_graphs(p, arena);
     for (int i = 0; i < graphs.all.n; i++) {
-        if (graphs.all.at[i]->stage == STAGE_PLANNED) /* read from a flat form: nothing is left to do */
+        Stage stage = graphs.all.at[i]->stage; /* of a graph read from a flat form: what leads to kernels is done */
+        if (stage >= STAGE_FUSED && infos[id].stage <= stage)
             continue;
         Arena *scratch = arena_new();
         long before = pass_fired(infos[id].name);

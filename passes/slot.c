@@ -89,12 +89,12 @@ static void note_readers(const Schedule *s, Occupant *o, const Value *v) {
     }
 }
 
-/* The largest first, of equals the earlier made. */
+/* The largest first, of equals the one that is made earlier: an order that a printed graph has, too. */
 static int compare_occupants(const void *a, const void *b) {
     const Occupant *x = a, *y = b;
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
-    return (x->value->id > y->value->id) - (x->value->id < y->value->id);
+    return x->first != y->first ? x->first - y->first : x->value->index - y->value->index;
 }
 
 static void find_occupants(Workspace *w) {

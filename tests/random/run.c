@@ -10,6 +10,7 @@
 #include "random_graphs.h"
 #include "tensor_assert.h"
 #include "codegen/codegen.h"
+#include "frontend/frontend.h"
 #include "passes/passes.h"
 #include "runtime/nnrt.h"
 #include <inttypes.h>
@@ -402,10 +403,36 @@ static Oracle make_oracle(const Where *w, Policy policy)
     return o;
 }
 
+/* ---- the text between two passes ---- */
+
+static const char *printed(const Program *p)
+{
+    Text text = {.arena = p->arena};
+    program_print(p, &text);
+    return text_done(&text);
+}
+
+/* What is read back from the text after a pass ends in the same plan. */
+static void check_text(const Where *w, Policy policy, const char *pass)
+{
+    Cx *cx = cx_new(), *again = cx_new();
+    Program *p = make_program(cx, w->seed, policy);
+    FrontendOptions how = {.name = p->name, .real = p->real};
+    if (!passes_run(p, &(PassOptions){.until = pass})) give_up(w, cx, "the passes fail");
+    Program *q = frontend_parse(again, "random.nn", printed(p), &how);
+    if (!q || strcmp(printed(p), printed(q))) give_up(w, again, "the text does not read back");
+    Program *whole = make_program(cx, w->seed, policy);
+    if (!passes_run(whole, &(PassOptions){0}) || !passes_run(q, &(PassOptions){0})) give_up(w, again, "the passes fail");
+    if (strcmp(printed(whole), printed(q))) give_up(w, again, "what was read back gets another plan");
+    cx_free(again);
+    cx_free(cx);
+}
+
 static void check_graph(unsigned seed)
 {
     Policy policy = seed % 3 ? POLICY_EXACT : POLICY_REAL;
     Where w = {"the interpreter", seed, 0};
+    check_text(&w, policy, "outline");
     Oracle o = make_oracle(&w, policy);
     for (size_t i = 0; i < COUNT(configs); i++) {
         Cx *cx = cx_new();
@@ -446,12 +473,10 @@ static int print_graph(unsigned seed)
 {
     Cx *cx = cx_new();
     Program *p = make_program(cx, seed, seed % 3 ? POLICY_EXACT : POLICY_REAL);
-    Text text = {.arena = cx->arena};
     if (!p) return 1;
-    program_print(p, &text);
+    fputs(printed(p), stdout);
     passes_run(p, &(PassOptions){0});
-    program_print(p, &text);
-    fputs(text_done(&text), stdout);
+    fputs(printed(p), stdout);
     cx_free(cx);
     return 0;
 }
