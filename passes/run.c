@@ -20,9 +20,10 @@ static bool (*const functions[PASS_COUNT])(Graph *, Arena *) = {
 };
 
 /* What differentiation writes is worth simplifying as much as what the text says, and so are opened calls: a gradient's
-   body repeats what the function's body computed. */
+   body repeats what the function's body computed. The cut comes before: which entries a train block has follows from what
+   reads a next value by its name, and equal values that have become one would tell no more who does. */
 static const PassId pipeline[] = {
-    PASS_simplify, PASS_split, PASS_differentiate, PASS_simplify, PASS_lower, PASS_simplify, PASS_layout, PASS_fuse,
+    PASS_split, PASS_simplify, PASS_differentiate, PASS_simplify, PASS_lower, PASS_simplify, PASS_layout, PASS_fuse,
     PASS_outline, PASS_plan,
 };
 

@@ -209,6 +209,25 @@ static void test_metric_of_the_optimizers_memory(void **state)
     expect_no_cut(&s);
 }
 
+/* The loss computes what happens to be the state's next value, but does not read it: the cut does not hang on whether
+   equal values have become one. */
+static void test_next_state_computed_twice(void **state)
+{
+    (void)state;
+    Step s;
+    step_begin(&s);
+    Bench *t = &s.t;
+    Value *half = build_const(&t->b, DT_F64, 0.5), *own = build_2(&t->b, OP_MUL, s.old[MEAN], half);
+    Value *loss = build_reduce(&t->b, OP_SUM, build_2(&t->b, OP_MUL, s.old[W], own), 1);
+    next_value(&s, W, descend(&s, gradient_of(&s, loss, s.old[W])));
+    next_value(&s, MEAN, build_2(&t->b, OP_MUL, s.old[MEAN], half));
+    graph_find_rows(t->g);
+    assert_true(passes_run(t->p, &(PassOptions){.until = "differentiate", .verify = true}));
+    assert_non_null(t->p->trains.at[0].grad);
+    assert_non_null(t->p->trains.at[0].update);
+    cx_free(t->cx);
+}
+
 static void test_no_loss(void **state)
 {
     (void)state;
@@ -230,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_update_that_reads_data),
         cmocka_unit_test(test_gradients_of_two_losses),
         cmocka_unit_test(test_metric_of_the_optimizers_memory),
+        cmocka_unit_test(test_next_state_computed_twice),
         cmocka_unit_test(test_no_loss),
     };
     return cmocka_run_group_tests_name("split", tests, NULL, NULL);
