@@ -123,6 +123,10 @@ typedef struct Entries { Entry *at; int n; } Entries;
    S_bytes(int32_t what, int64_t for each of program_symbols ...): what is 0 params, 1 grads, 2 opt, 3 + i the workspace
    of entry i. S_init(params, opt, uint64_t seed, ws), S_prepare(params). */
 Entries entries_list(Program *p);
+/* What update, init and start plan may lie on the caller's stack; where it is more, they want their `ws`. */
+enum { MAX_STACK_WORK = 4096 };
+bool graph_fits_stack(const Graph *g);
+bool init_fits_stack(const Program *p);
 const char *output_name(const Graph *g, int index); /* "out" where it has none */
 const int *program_symbols(Program *p, int *out_n); /* every symbol that some entry takes, in file order */
 
@@ -292,6 +296,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code);
 void layer_emit(Cg *cg, const EntryCode *code);           /* the typed function */
 void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes); /* S_bytes */
 LLVMValueRef start_emit(Cg *cg);                          /* S_start */
+int64_t first_bytes(const Cg *cg);                        /* of the `ws` of S_init and S_start; 0: they want none */
 LLVMValueRef init_emit(Cg *cg, LLVMValueRef start);       /* S_init */
 LLVMValueRef prepare_emit(Cg *cg);                        /* S_prepare */
 typedef struct Control { LLVMValueRef was, slot; } Control; /* of floating-point arithmetic */

@@ -352,6 +352,7 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     SET(c, nnrt_model, init, setters.init);
     SET(c, nnrt_model, prepare, setters.prepare);
     SET(c, nnrt_model, start, setters.start);
+    SET_INT(cg, c, nnrt_model, first_bytes, first_bytes(cg));
     return abi_const(cg, &c);
 }
 

@@ -82,6 +82,14 @@ static bool block_draws(const Block *b)
     return false;
 }
 
+bool graph_fits_stack(const Graph *g)
+{
+    int64_t bytes = 0;
+    return !g || !g->work_bytes || (dim_known(g->work_bytes, &bytes) && bytes <= MAX_STACK_WORK);
+}
+
+bool init_fits_stack(const Program *p) { return graph_fits_stack(p->init) && graph_fits_stack(p->start); }
+
 static void add_args(Entry *e)
 {
     bool writes = e->kind == ENTRY_UPDATE || e->kind == ENTRY_STEP, trains = e->kind != ENTRY_PREDICT;
@@ -105,7 +113,7 @@ static void add_args(Entry *e)
         add_arg(e, ARG_GRADS, 0);
     if (trains && e->kind != ENTRY_UPDATE)
         add_arg(e, ARG_TOTALS, 0);
-    if (e->kind != ENTRY_UPDATE)
+    if (e->kind != ENTRY_UPDATE || !graph_fits_stack(e->graph))
         add_arg(e, ARG_WORK, 0);
 }
 

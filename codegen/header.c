@@ -346,16 +346,19 @@ static void add_state_functions(Header *h)
         const char *verb = h->entries.at[i].function + strlen(s) + 1;
         text_add(t, ",\n       %s_WORK_%s = %d", h->upper, upper_case(h->arena, verb), 3 + i);
     }
+    bool needs_work = !init_fits_stack(h->program);
+    if (needs_work) text_add(t, ",\n       %s_WORK_INIT = %d", h->upper, 3 + h->entries.n);
     text_add(t, " };\nint64_t %s_bytes(int32_t what", s);
     for (int i = 0; i < n; i++) text_add(t, ", int64_t %s", h->program->symbols.at[symbols[i]]->name);
     text_add(t, ");\n\n"
-                "/* First values of params and opt, settled by the seed; opt and ws may be NULL.\n"
+                "/* First values of params and opt, settled by the seed; opt%s may be NULL%s.\n"
                 "   NNRT_OK, NNRT_ERR_NULL, NNRT_ERR_ARGUMENT (a place's alignment); so below. */\n"
                 "int32_t %s_init(void *params, void *opt, uint64_t seed, void *ws);\n\n"
                 "/* First values of opt alone, for params as they are: after the host wrote weights of its own. */\n"
                 "int32_t %s_start(const void *params, void *opt, uint64_t seed, void *ws);\n\n"
                 "/* To be called after the host wrote to params. */\n"
-                "int32_t %s_prepare(void *params);\n\n", s, s, s);
+                "int32_t %s_prepare(void *params);\n\n",
+             needs_work ? "" : " and ws", needs_work ? ", ws is that of WORK_INIT, of start too" : "", s, s, s);
 }
 
 const char *codegen_header(Program *p)

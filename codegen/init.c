@@ -70,11 +70,27 @@ static Kernels kernels_emit(Cg *cg, const Graph *g)
     return k;
 }
 
-/* What work these kernels need is small and on the stack. */
+static int64_t graph_first_bytes(const Cg *cg, const Graph *g)
+{
+    int64_t bytes = 0;
+    if (graph_fits_stack(g) || !dim_known(g->work_bytes, &bytes))
+        return 0;
+    return frame_bytes(cg) + bytes;
+}
+
+int64_t first_bytes(const Cg *cg)
+{
+    int64_t init = graph_first_bytes(cg, cg->program->init), start = graph_first_bytes(cg, cg->program->start);
+    return init > start ? init : start;
+}
+
 static void run_kernels(Cg *cg, const Kernels *all)
 {
-    LLVMValueRef frame = cg->kernel->frame = stack_array(cg, cg->i8, frame_bytes(cg) + all->work_bytes);
-    fill_frame(cg, frame, cg->kernel->function);
+    LLVMValueRef f = cg->kernel->function, frame = LLVMGetParam(f, 3);
+    if (graph_fits_stack(cg->kernel->graph))
+        frame = stack_array(cg, cg->i8, frame_bytes(cg) + all->work_bytes);
+    cg->kernel->frame = frame;
+    fill_frame(cg, frame, f);
     for (int i = 0; i < all->nodes.n; i++) {
         const KernelAttr *attr = all->nodes.at[i]->attr.kernel;
         LLVMValueRef rows = attr->prefix ? dim_value(cg, attr->dims[0]) : const_i64(cg, 1);
@@ -92,6 +108,8 @@ LLVMValueRef start_emit(Cg *cg)
         for (unsigned i = 0; i < 2; i++)
             if (i || cg->program->params_bytes)
                 need_area(cg, LLVMGetParam(f, i));
+        if (!graph_fits_stack(g))
+            need_area(cg, LLVMGetParam(f, 3));
         Control control = control_begin(cg);
         cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
         run_kernels(cg, &kernels);
@@ -123,6 +141,8 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
     if (cg->program->params_bytes)
         need_area(cg, LLVMGetParam(f, 0));
     refuse_astray(cg, LLVMGetParam(f, 1));
+    if (first_bytes(cg))
+        need_area(cg, LLVMGetParam(f, 3));
     Control control = control_begin(cg);
     cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
     run_kernels(cg, &kernels);

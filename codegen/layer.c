@@ -99,7 +99,7 @@ static void open_call(Cg *cg, Layer *l, const Entry *e)
     set_field(cg, l->call, offsetof(Abi_nnrt_call, outputs), l->outputs);
 }
 
-/* update has no workspace argument: what it needs is known, and little. */
+/* An update that needs little has no workspace argument. */
 static void need_work(Cg *cg, Layer *l, const Entry *e)
 {
     int64_t bytes = 0;
@@ -151,7 +151,8 @@ void layer_emit(Cg *cg, const EntryCode *code)
     LLVMBuildRet(cg->builder, status);
 }
 
-/* ---- S_bytes(what, sizes ...): 0 params, 1 grads, 2 opt, 3 + i the workspace of entry i; 0 for anything else ---- */
+/* ---- S_bytes(what, sizes ...): 0 params, 1 grads, 2 opt, 3 + i the workspace of entry i, last that of init and start;
+   0 for anything else ---- */
 static LLVMValueRef entry_bytes(Cg *cg, const EntryCode *code, LLVMValueRef f, const int *symbols, int nsymbols)
 {
     LLVMBuilderRef b = cg->builder;
@@ -177,8 +178,10 @@ void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes)
     LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i64, types, (unsigned)n + 1, false), true);
     LLVMValueRef what = LLVMGetParam(f, 0), bytes = const_i64(cg, 0);
     const int64_t areas[3] = {p->params_bytes, p->params_bytes, p->opt_bytes};
-    for (int i = 0; i < 3 + entries.n; i++) {
-        LLVMValueRef v = i < 3 ? const_i64(cg, areas[i]) : entry_bytes(cg, &codes[i - 3], f, symbols, n);
+    for (int i = 0; i < 3 + entries.n + 1; i++) {
+        LLVMValueRef v = i < 3                ? const_i64(cg, areas[i])
+                         : i < 3 + entries.n ? entry_bytes(cg, &codes[i - 3], f, symbols, n)
+                                             : const_i64(cg, first_bytes(cg));
         LLVMValueRef is = LLVMBuildICmp(b, LLVMIntEQ, what, LLVMConstInt(cg->i32, (unsigned)i, false), "");
         bytes = LLVMBuildSelect(b, is, v, bytes, "");
     }

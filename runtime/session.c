@@ -213,14 +213,31 @@ int32_t nnrt__need_grads(nnrt_session *s)
     return need_area(s, &s->grads, s->model->grads_bytes);
 }
 
+/* The workspace of init and start: NULL where they need none. */
+static int32_t take_first(nnrt_session *s, void **out)
+{
+    size_t bytes = (size_t)s->model->first_bytes;
+    return bytes && !(*out = nnrt__alloc(s, bytes)) ? NNRT_ERR_MEMORY : NNRT_OK;
+}
+
 /* An optimizer's state starts when it is first asked for, from the parameters as they then are. */
 int32_t nnrt__need_opt(nnrt_session *s)
 {
     const nnrt_model *m = s->model;
+    void *opt = NULL, *work = NULL;
     if (s->opt)
         return NNRT_OK;
-    int32_t status = need_area(s, &s->opt, m->opt_bytes);
-    return status || m->opt_bytes == 0 ? status : m->start(s->params, s->opt, s->clock.seed, NULL);
+    int32_t status = need_area(s, &opt, m->opt_bytes);
+    if (!status)
+        status = take_first(s, &work);
+    if (!status && m->opt_bytes > 0)
+        status = m->start(s->params, opt, s->clock.seed, work);
+    nnrt__release(s, work, (size_t)m->first_bytes);
+    if (status)
+        nnrt__release(s, opt, (size_t)m->opt_bytes);
+    else
+        s->opt = opt;
+    return status;
 }
 
 int32_t nnrt__prepare(nnrt_session *s)
@@ -256,7 +273,12 @@ int32_t nnrt_init(nnrt_session *s, uint64_t seed)
     int32_t status = nnrt__usable(s);
     if (status || (status = nnrt__own_params(s)))
         return status;
-    if ((status = s->model->init(s->own_params, s->opt, seed, NULL)))
+    void *work = NULL;
+    if ((status = take_first(s, &work)))
+        return status;
+    status = s->model->init(s->own_params, s->opt, seed, work);
+    nnrt__release(s, work, (size_t)s->model->first_bytes);
+    if (status)
         return nnrt__fail(&s->fault, status, "`%s` could not be given first values", s->model->name);
     reset_clock(s, seed);
     nnrt__reset_cursor(s);

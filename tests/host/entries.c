@@ -26,7 +26,11 @@ static Areas areas_new(const nnrt_model *m, Place place)
     Areas a = {buffer_new(place, (size_t)m->params_bytes, AREA_ALIGNMENT),
                buffer_new(place, (size_t)m->opt_bytes, AREA_ALIGNMENT),
                buffer_new(place, (size_t)m->grads_bytes, AREA_ALIGNMENT)};
-    if (m->init(a.params.at, a.opt.at, 5, NULL)) fail("`%s` is given no first values", m->name);
+    Buffer work = buffer_new(place, (size_t)m->first_bytes, AREA_ALIGNMENT);
+    if (m->init(a.params.at, a.opt.at, 5, m->first_bytes ? work.at : NULL)) fail("`%s` is given no first values", m->name);
+    if (m->first_bytes && m->init(a.params.at, a.opt.at, 5, NULL) != NNRT_ERR_NULL) fail("its workspace is not asked for");
+    buffer_check(&work, "the workspace of first values");
+    buffer_free(&work);
     if (m->prepare(a.params.at)) fail("`%s` cannot be prepared", m->name);
     memset(a.grads.at, 0, a.grads.bytes); /* its layers' state has no gradient */
     return a;

@@ -9,7 +9,7 @@ cd "$work"
 nnc=$build/nnc
 fail() { echo "FAILED: $*"; exit 1; }
 
-"$nnc" "$root/tests/host/mixed.nn" -o libmixed.so
+for model in mixed scratch; do "$nnc" "$root/tests/host/$model.nn" -o lib$model.so; done
 for model in rings digits tiny own vae; do "$nnc" "$root/examples/$model/$model.nn" -o lib$model.so; done
 host() { # name, what else it links
     name=$1
@@ -25,6 +25,7 @@ host misuse -L. -l:libmixed.so -Wl,-rpath,"$work"
 # ---- buffers of exactly their bytes: up to two tiles of every level and one more sample ----
 for model in mixed rings tiny; do ./entries ./lib$model.so 129 || fail "entries of $model"; done
 for model in own digits; do ./entries ./lib$model.so 33 || fail "entries of $model"; done
+./entries ./libscratch.so 5 || fail "entries of scratch"
 ./entries ./libvae.so 1 || fail "entries of vae"
 
 # ---- wrong calls ----
@@ -33,7 +34,7 @@ for model in own digits; do ./entries ./lib$model.so 33 || fail "entries of $mod
 # ---- a process with more to do ----
 for what in 'fork 200' 'signals 300' 'stack 20'; do
     set -- $what
-    for model in rings mixed; do ./process "$1" ./lib$model.so "$2" || fail "$what with $model"; done
+    for model in rings mixed scratch; do ./process "$1" ./lib$model.so "$2" || fail "$what with $model"; done
 done
 ./process reload ./librings.so 10000 || fail "loaded and unloaded again and again"
 
