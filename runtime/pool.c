@@ -14,55 +14,77 @@ static void spin_once(void)
 #endif
 }
 
-/* Has the counter moved away from `seen`, within a bounded wait? */
-static bool spin_until_moved(_Atomic uint32_t *counter, uint32_t seen)
+static void gate_init(nnrt_gate *g)
+{
+    atomic_init(&g->moves, 0);
+    atomic_init(&g->sleepers, 0);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->moved, NULL);
+}
+
+static void gate_free(nnrt_gate *g)
+{
+    pthread_cond_destroy(&g->moved);
+    pthread_mutex_destroy(&g->lock);
+}
+
+static uint32_t gate_moves(nnrt_gate *g)
+{
+    return atomic_load_explicit(&g->moves, memory_order_acquire);
+}
+
+/* A sleeper counts itself before it looks a last time, a mover looks for sleepers after it moved: in the one order of
+   these four, either the sleeper sees the move or the mover the sleeper. */
+static void gate_sleep(nnrt_gate *g, uint32_t seen)
+{
+    pthread_mutex_lock(&g->lock);
+    atomic_fetch_add(&g->sleepers, 1);
+    while (atomic_load(&g->moves) == seen)
+        pthread_cond_wait(&g->moved, &g->lock);
+    atomic_fetch_sub(&g->sleepers, 1);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_move(nnrt_gate *g)
+{
+    atomic_fetch_add(&g->moves, 1);
+    if (atomic_load(&g->sleepers) == 0)
+        return;
+    pthread_mutex_lock(&g->lock);
+    pthread_cond_broadcast(&g->moved);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* Until it has moved away from `seen`. */
+static void gate_wait(nnrt_gate *g, uint32_t seen)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(counter, memory_order_acquire) != seen)
-            return true;
+        if (gate_moves(g) != seen)
+            return;
         spin_once();
     }
-    return false;
-}
-
-static void sleep_until_moved(_Atomic uint32_t *counter, uint32_t seen, pthread_mutex_t *lock, pthread_cond_t *moved)
-{
-    pthread_mutex_lock(lock);
-    while (atomic_load_explicit(counter, memory_order_acquire) == seen)
-        pthread_cond_wait(moved, lock);
-    pthread_mutex_unlock(lock);
-}
-
-static void move_on(_Atomic uint32_t *counter, pthread_mutex_t *lock, pthread_cond_t *moved)
-{
-    pthread_mutex_lock(lock);
-    atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
-    pthread_cond_broadcast(moved);
-    pthread_mutex_unlock(lock);
+    gate_sleep(g, seen);
 }
 
 void nnrt__barrier_init(nnrt_barrier *b)
 {
     atomic_init(&b->arrived, 0);
-    atomic_init(&b->round, 0);
-    pthread_mutex_init(&b->lock, NULL);
-    pthread_cond_init(&b->opened, NULL);
+    gate_init(&b->round);
 }
 
 void nnrt__barrier_free(nnrt_barrier *b)
 {
-    pthread_cond_destroy(&b->opened);
-    pthread_mutex_destroy(&b->lock);
+    gate_free(&b->round);
 }
 
 void nnrt__barrier_wait(nnrt_barrier *b, uint32_t workers)
 {
-    uint32_t round = atomic_load_explicit(&b->round, memory_order_acquire);
+    uint32_t round = gate_moves(&b->round);
     if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == workers) {
         atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
-        move_on(&b->round, &b->lock, &b->opened);
-    } else if (!spin_until_moved(&b->round, round)) {
-        sleep_until_moved(&b->round, round, &b->lock, &b->opened);
+        gate_move(&b->round);
+    } else {
+        gate_wait(&b->round, round);
     }
 }
 
@@ -73,9 +95,7 @@ struct nnrt_pool {
     nnrt_work_fn *work;
     void *context;
     bool quit;
-    _Atomic uint32_t job;      /* moves on when there is work, or the end has come */
-    pthread_mutex_t lock;
-    pthread_cond_t posted;
+    nnrt_gate job;             /* moves on when there is work, or the end has come */
     nnrt_barrier done;
     Worker worker[];
 };
@@ -85,8 +105,7 @@ static void *worker_main(void *argument)
     Worker *self = argument;
     nnrt_pool *pool = self->pool;
     for (uint32_t seen = 0;; seen++) {
-        if (!spin_until_moved(&pool->job, seen))
-            sleep_until_moved(&pool->job, seen, &pool->lock, &pool->posted);
+        gate_wait(&pool->job, seen);
         if (pool->quit)
             return NULL;
         pool->work(pool->context, self->number);
@@ -114,8 +133,7 @@ nnrt_pool *nnrt__pool_new(uint32_t workers)
     if (!pool)
         return NULL;
     pool->process = getpid();
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->posted, NULL);
+    gate_init(&pool->job);
     nnrt__barrier_init(&pool->done);
     for (pool->workers = 1; pool->workers < workers; pool->workers++) {
         Worker *worker = &pool->worker[pool->workers];
@@ -131,12 +149,11 @@ void nnrt__pool_free(nnrt_pool *pool)
     if (!pool)
         return;
     pool->quit = true;
-    move_on(&pool->job, &pool->lock, &pool->posted);
+    gate_move(&pool->job);
     for (uint32_t i = 1; i < pool->workers; i++)
         pthread_join(pool->worker[i].thread, NULL);
     nnrt__barrier_free(&pool->done);
-    pthread_cond_destroy(&pool->posted);
-    pthread_mutex_destroy(&pool->lock);
+    gate_free(&pool->job);
     free(pool);
 }
 
@@ -154,7 +171,7 @@ void nnrt__pool_run(nnrt_pool *pool, nnrt_work_fn *work, void *context)
 {
     pool->work = work;
     pool->context = context;
-    move_on(&pool->job, &pool->lock, &pool->posted);
+    gate_move(&pool->job);
     work(context, 0);
     nnrt__barrier_wait(&pool->done, pool->workers);
 }

@@ -6,11 +6,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Holds `workers` threads until all have come. Spins a while, then sleeps. */
-typedef struct nnrt_barrier {
-    _Atomic uint32_t arrived, round;
+/* A number that threads wait for to move on: they spin a while, then sleep. Whoever moves it locks only to wake one that
+   sleeps. */
+typedef struct nnrt_gate {
+    _Atomic uint32_t moves, sleepers;
     pthread_mutex_t lock;
-    pthread_cond_t opened;
+    pthread_cond_t moved;
+} nnrt_gate;
+
+/* Holds `workers` threads until all have come. */
+typedef struct nnrt_barrier {
+    _Atomic uint32_t arrived;
+    nnrt_gate round;
 } nnrt_barrier;
 void nnrt__barrier_init(nnrt_barrier *b);
 void nnrt__barrier_free(nnrt_barrier *b);
