@@ -2,6 +2,7 @@
 #include "driver/driver.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int model_finish(const Args *a, int status)
 {
@@ -33,6 +34,16 @@ static bool parse_defines(Args *a, Define **out)
     return true;
 }
 
+/* A std that is not there would leave the compiler's own, in silence. */
+static bool check_std(const Args *a)
+{
+    struct stat info;
+    const char *folder = args_text(a, OPT_STD);
+    if (!folder || (!stat(folder, &info) && S_ISDIR(info.st_mode))) return true;
+    usage_error("--std wants a folder, and `%s` is none", folder);
+    return false;
+}
+
 Program *build_graphs(Args *a, int *out_status)
 {
     const char *path = a->operands.at[0];
@@ -40,7 +51,7 @@ Program *build_graphs(Args *a, int *out_status)
         .name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .ndefines = a->values[OPT_DEFINE].n};
     Define *defines;
     *out_status = EXIT_USAGE;
-    if (!parse_real(a, &o.real) || !parse_defines(a, &defines)) return NULL;
+    if (!parse_real(a, &o.real) || !parse_defines(a, &defines) || !check_std(a)) return NULL;
     o.defines = defines;
     errno = 0;
     Program *p = frontend_load(a->cx, path, &o);
