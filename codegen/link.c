@@ -107,7 +107,7 @@ static bool linker_wait(pid_t pid, int said, Text *out_text)
 static bool linker_missing(const Link *l, int error)
 {
     const char *why = strerror(error);
-    Diag *d = diag_error(l->program->cx->diags, "E0901", NO_SPAN, "no linker for shared libraries: %s", why);
+    Diag *d = diag_error(l->program->cx->diags, "E0903", NO_SPAN, "no linker for shared libraries: %s", why);
     diag_note(d, "looked for `ld.lld-19` and `ld.lld` in PATH");
     diag_help(d, "install LLVM's linker (Debian: `apt install lld-19`), or take the object itself: `--emit=obj`");
     return false;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int model_finish(const Args *a, int status)
 {
@@ -160,9 +161,51 @@ int build_running(Args *a, Running *out)
     return 0;
 }
 
+/* What is settled when a model is compiled cannot be asked of one that is. */
+static int refuse_settled(const Args *a)
+{
+    static const OptionId settled[] = {OPT_DEFINE, OPT_MARCH, OPT_LEVEL, OPT_REAL, OPT_STD, OPT_DISABLE_PASS};
+    int n;
+    for (size_t i = 0; i < COUNT(settled); i++)
+        if (args_has(a, settled[i]))
+            return usage_error("--%s is settled when a model is compiled, and `%s` is", option_list(&n)[settled[i]].text,
+                               a->operands.at[0]);
+    return 0;
+}
+
+static int open_library(Args *a, Running *out)
+{
+    const char *path = a->operands.at[0];
+    int status = refuse_settled(a);
+    *out = (Running){0};
+    if (status) return status;
+    if (access(path, R_OK)) return usage_error("`%s` cannot be read: %s", path, strerror(errno)), EXIT_NO_INPUT;
+    if (nnrt_open(path, &out->library)) {
+        status = failure("%s", out->library ? nnrt_error(out->library) : "out of memory");
+    } else {
+        out->model = nnrt_library_model(out->library);
+        status = open_session(a, out);
+    }
+    if (status) running_close(out);
+    return status;
+}
+
+int running_open(Args *a, Running *out)
+{
+    return str_ends(a->operands.at[0], ".so") ? open_library(a, out) : build_running(a, out);
+}
+
+int weights_load(Args *a, nnrt_session *s, const char *path)
+{
+    if (!nnrt_load(s, path)) return 0;
+    diag_error(a->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(s));
+    return model_finish(a, EXIT_MODEL);
+}
+
 void running_close(Running *r)
 {
     if (r->session) nnrt_session_free(r->session);
     if (r->jit) jit_close(r->jit);
+    if (r->library) nnrt_close(r->library);
     *r = (Running){0};
 }

@@ -20,7 +20,7 @@ enum {
 /* ---- options.c ---- */
 enum {
     COMPILE = 1, CHECK = 2, TRAIN = 4, PREDICT = 8, INSPECT = 16, EXPLAIN = 32, EVAL = 64, NEW_MODEL = 128,
-    VERIFY = 256, GRADCHECK = 512, COMPLETIONS = 1024, MAN = 2048, FMT = 4096
+    VERIFY = 256, GRADCHECK = 512, COMPLETIONS = 1024, MAN = 2048, FMT = 4096, RUN = 8192
 };
 typedef struct OptionInfo {
     char letter;
@@ -67,10 +67,13 @@ CodegenOptions codegen_options(const Args *a, const void *weights); /* which mac
 typedef struct Running {
     Program *program;
     Jit *jit;
+    nnrt_library *library; /* of a model that was compiled before: then there is neither program nor jit */
     const nnrt_model *model;
     nnrt_session *session;
 } Running; /* compiled into this process */
 int build_running(Args *a, Running *out);              /* 0, or an exit status after a message */
+int running_open(Args *a, Running *out);               /* the same, of a compiled .so too */
+int weights_load(Args *a, nnrt_session *s, const char *path); /* 0, or an exit status after a message */
 void running_close(Running *r);
 int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */
 
@@ -80,7 +83,7 @@ int data_given(Args *a, const TrainInfo *info, const char *const **out_specs);
 /* ---- report/ ---- */
 void dot_print(const Program *p, Text *to);                       /* dot.c */
 typedef struct Bar Bar;                                           /* bar.c: progress of training, on standard error */
-Bar *bar_new(Args *a, const nnrt_entry *entry);
+Bar *bar_new(Args *a, const nnrt_entry *entry, bool has_loss);
 void bar_batch(Bar *b, const nnrt_progress *p);
 void bar_epoch(Bar *b, const nnrt_progress *p);
 typedef struct RunFolder RunFolder;                               /* folder.c: what a run leaves behind */
@@ -102,6 +105,7 @@ int command_fmt(Args *a);
 int command_explain(Args *a);
 int command_train(Args *a);
 int command_predict(Args *a);
+int command_run(Args *a);
 int command_eval(Args *a);
 int command_new(Args *a);
 int command_verify(Args *a);

@@ -22,6 +22,10 @@ static const Command commands[] = {
      "nnc predict rings.nn -w rings.run/best.safetensors --data rings.csv\n"
      "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz -o out.npy\n"
      "nnc predict digits.nn -w digits.safetensors --data image=test-images.gz --dump values"},
+    {"run", RUN, command_run, "MODEL.nn|MODEL.so", "a model once, on data or on made-up inputs: results with their first values",
+     "nnc run digits.nn\n"
+     "nnc run digits.nn --batch 2 --seed 7 --json\n"
+     "nnc run libdigits.so -w digits.safetensors --data image=test-images.gz"},
     {"eval", EVAL, command_eval, "MODEL.nn", "loss and metrics of a trained model over all samples",
      "nnc eval rings.nn -w rings.run/best.safetensors --data rings.csv\n"
      "nnc eval digits.nn -w digits.safetensors --data image=test-images.gz --data y=test-labels.gz --json"},

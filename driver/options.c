@@ -137,6 +137,11 @@ static int option_take(Args *a, const Command *command, int argc, char **argv, i
 /* What several commands take, and must be known to be right wherever it is read. */
 static int args_check_machine(const Args *a)
 {
+    static const OptionId inputs[] = {OPT_WEIGHTS, OPT_INIT_FROM};
+    for (size_t i = 0; i < COUNT(inputs); i++) {
+        const char *path = args_text(a, inputs[i]);
+        if (path && access(path, R_OK)) return usage_error("`%s` cannot be read: %s", path, strerror(errno)), EXIT_NO_INPUT;
+    }
     int64_t level = 0;
     const char *march = args_text(a, OPT_MARCH), *cpu = args_text(a, OPT_MCPU);
     if (!args_count(a, OPT_LEVEL, 0, &level)) return EXIT_USAGE;

@@ -150,12 +150,32 @@ Val builtin_split(Call *c)
 
 /* ---- rows of tables ---- */
 
+static bool place_exists(Call *c, const Value *x, int axis, const Dim *place)
+{
+    Elab *e = c->f->e;
+    const Axis *of = &x->type.axes[axis];
+    const Condition *fits =
+        condition_both(e->arena, CONDITION_ALL, condition_compare(e->arena, OP_LE, dim_const(e->dims, 0), place),
+                       condition_compare(e->arena, OP_LT, place, of->dim));
+    Verdict found = condition_verdict(e->dims, fits);
+    if (found == PROVED) return true;
+    const char *at = dim_text(e->arena, place);
+    Diag *d = fault(c->f, c->at, found == UNDECIDED ? "E0212" : "E0207",
+                    "`take` asks for place %s of an axis of %s places", at, dim_text(e->arena, of->dim));
+    diag_primary(d, found == UNDECIDED ? "there may be no place %s" : "there is no place %s", at);
+    label_origin(d, of->origin, "%s comes from here", dim_text(e->arena, of->dim));
+    if (found == UNDECIDED) diag_help_settling(d, e->dims, fits);
+    diag_note(d, "places count from 0: the last one is %s",
+              dim_text(e->arena, dim_sub(e->dims, of->dim, dim_const(e->dims, 1))));
+    return false;
+}
+
 /* One place that is known: a slice of one, without its axis. */
 static Val take_one(Call *c, const Value *x, int axis)
 {
     Elab *e = c->f->e;
     PartAttr part = {axis, whole_size(c, c->in[1], c->at, "the place that `take` names"), dim_const(e->dims, 1)};
-    if (!part.before) return poison;
+    if (!part.before || !place_exists(c, x, axis, part.before)) return poison;
     Value *row = build_part(c, OP_SLICE, x, part);
     if (type_is_poison(row->type)) return poison;
     MoveAttr *m = NEW(e->arena, MoveAttr);

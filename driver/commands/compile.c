@@ -112,7 +112,7 @@ static bool load_weights(Args *a, const void **out)
     params = (char *)params + (-(uintptr_t)params & 63);
     int32_t rc = nnrt_load_params(r.model, params, path, message, sizeof message);
     running_close(&r);
-    if (rc) failure("%s", message);
+    if (rc) diag_error(a->cx->diags, "E0219", NO_SPAN, "%s", message);
     *out = params;
     return !rc;
 }

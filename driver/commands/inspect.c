@@ -92,11 +92,30 @@ static Row total_of(Table *t)
     return sum;
 }
 
-static void print_row(Table *t, const Row *r)
+/* A row as texts; the widest of each column sets its width. */
+enum { COLUMNS = 5 };
+typedef struct Line { const char *cells[COLUMNS]; } Line;
+
+static Line line_of(Table *t, const Row *r)
 {
     Arena *a = t->p->arena;
-    printf("%-28s %-22s %12s %16s %12s\n", r->path, r->result ? type_text(a, r->result->type) : "",
-           grouped(a, r->params), dim_text(a, r->cost), grouped(a, r->bytes));
+    return (Line){{r->path, r->result ? type_text(a, r->result->type) : "", grouped(a, r->params),
+                   dim_text(a, r->cost), grouped(a, r->bytes)}};
+}
+
+static void print_lines(const Line *lines, int n)
+{
+    int widths[COLUMNS] = {28, 22, 12, 16, 12};
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < COLUMNS; c++) {
+            int width = (int)strlen(lines[i].cells[c]);
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    for (int i = 0; i < n; i++) {
+        const char *const *s = lines[i].cells;
+        printf("%-*s %-*s %*s %*s %*s\n", widths[0], s[0], widths[1], s[1], widths[2], s[2], widths[3], s[3], widths[4],
+               s[4]);
+    }
 }
 
 typedef struct Outside { const Graph *g; bool found; } Outside; /* a symbol that no input of the model has */
@@ -143,12 +162,14 @@ static void print_table(Table *t)
     printf("model %s(", t->g->name);
     for (int i = 0; i < t->g->inputs.n; i++)
         printf("%s%s: %s", i ? ", " : "", t->g->inputs.at[i].name, type_text(a, t->g->inputs.at[i].value->type));
-    printf(")\n");
+    puts(")");
     each_fact(t, print_fact);
-    printf("%-28s %-22s %12s %16s %12s\n", "layer", "output", "parameters", "cost", "bytes");
-    for (int i = 0; i < t->rows.n; i++) print_row(t, &t->rows.at[i]);
+    Line *lines = NEW_ARRAY(a, Line, t->rows.n + 2);
+    lines[0] = (Line){{"layer", "output", "parameters", "cost", "bytes"}};
+    for (int i = 0; i < t->rows.n; i++) lines[i + 1] = line_of(t, &t->rows.at[i]);
     Row total = total_of(t);
-    print_row(t, &total);
+    lines[t->rows.n + 1] = line_of(t, &total);
+    print_lines(lines, t->rows.n + 2);
 }
 
 static void json_text(const char *s)

@@ -33,8 +33,8 @@ static int load(Prediction *p)
     if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
     if (!a->values[OPT_DATA].n)
         return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
-    if (nnrt_init(p->run.session, (uint64_t)seed) || nnrt_load(p->run.session, weights))
-        return failure("%s", nnrt_error(p->run.session));
+    if (nnrt_init(p->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(p->run.session));
+    if ((status = weights_load(a, p->run.session, weights))) return status;
     if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
                    &p->data, &status))
         return model_finish(a, status);
@@ -207,7 +207,7 @@ int command_predict(Args *a)
 {
     Prediction p = {.args = a};
     if (args_has(a, OPT_DUMP)) return dump_command(a, false);
-    int status = build_running(a, &p.run);
+    int status = running_open(a, &p.run);
     if (status) return status;
     status = find_model(&p);
     if (!status) status = load(&p);

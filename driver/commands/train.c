@@ -154,7 +154,7 @@ static int load_values(Training *t)
     if (t->resumed) return 0;
     if (weights && matching) return usage_error("--weights and --init-from both give first values: give one of them");
     if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
-    if (weights && nnrt_load(s, weights)) return failure("%s", nnrt_error(s));
+    if (weights) return weights_load(t->args, s, weights);
     if (matching && nnrt_load_matching(s, matching, tell, NULL)) return failure("%s", nnrt_error(s));
     return 0;
 }
@@ -169,7 +169,11 @@ static int split(Training *t)
     if (t->has_test || a < 0 || b <= 0) return 0;
     int64_t held = (int64_t)((double)n * (double)b / (double)(a + b));
     if (held < 1) held = 1;
-    if (held >= n) return failure("%" PRId64 " samples cannot be split %" PRId64 "/%" PRId64, n, a, b);
+    if (held >= n) {
+        diag_error(t->args->cx->diags, "E0213", NO_SPAN, "%" PRId64 " sample%s cannot be split %" PRId64 "/%" PRId64
+                   ": none would be left to train on", n, n == 1 ? "" : "s", a, b);
+        return model_finish(t->args, EXIT_MODEL);
+    }
     int64_t *order = NEW_ARRAY(t->args->cx->arena, int64_t, n);
     for (int64_t i = 0; i < n; i++) order[i] = i;
     if (t->shuffle) nnrt_shuffle((uint64_t)t->seed, 0, order, n);
@@ -307,7 +311,7 @@ static int start(Training *t)
 {
     int status = load_values(t);
     if (status) return status;
-    if (!args_has(t->args, OPT_QUIET)) t->bar = bar_new(t->args, t->entry);
+    if (!args_has(t->args, OPT_QUIET)) t->bar = bar_new(t->args, t->entry, t->info && t->info->has_loss);
     uint64_t epoch = t->resumed ? nnrt_clock(t->run.session)->epoch : 0;
     t->folder = folder_new(t->args, &t->run, run_folder(t), t->entry, epoch);
     return t->folder && write_settings(t) ? 0 : EXIT_NO_OUTPUT;

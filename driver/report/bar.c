@@ -8,7 +8,7 @@
 struct Bar {
     Arena *arena;
     const nnrt_entry *entry;
-    bool terminal, colour;
+    bool has_loss, terminal, colour;
     double started, epoch_started, drawn;
     double before; /* epochs done when this run began */
 };
@@ -20,16 +20,16 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-Bar *bar_new(Args *a, const nnrt_entry *entry)
+Bar *bar_new(Args *a, const nnrt_entry *entry, bool has_loss)
 {
     Bar *b = NEW(a->cx->arena, Bar);
-    *b = (Bar){a->cx->arena, entry, isatty(2) != 0, args_colour(a, stderr), now(), now(), 0, -1};
+    *b = (Bar){a->cx->arena, entry, has_loss, isatty(2) != 0, args_colour(a, stderr), now(), now(), 0, -1};
     return b;
 }
 
 static void add_numbers(const Bar *b, Text *to, const double *totals, const char *prefix)
 {
-    text_add(to, "  %sloss %.4g", prefix, nnrt_loss_of(totals));
+    if (b->has_loss) text_add(to, "  %sloss %.4g", prefix, nnrt_loss_of(totals));
     for (uint32_t i = 0; i < b->entry->nmetrics; i++)
         text_add(to, "  %s%s %.4g", prefix, b->entry->metrics[i].name, nnrt_metric_of(&b->entry->metrics[i], totals));
 }
