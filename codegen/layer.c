@@ -140,6 +140,7 @@ void layer_emit(Cg *cg, const EntryCode *code)
     for (int i = 0; i < e->nargs; i++)
         types[i] = arg_type(cg, e->args[i].kind);
     LLVMValueRef f = function_begin(cg, e->function, LLVMFunctionType(cg->i32, types, (unsigned)e->nargs, false), true);
+    cg_debug_site(cg, e->graph->site);
     Layer l = {0};
     open_call(cg, &l, e);
     for (int i = 0; i < e->nargs; i++)
