@@ -18,6 +18,7 @@ typedef struct Target {
 } Target;
 const Target *target_named(const char *march); /* "native": the best that runs here; NULL: there is none */
 const Target *target_chosen(Cx *cx, const CodegenOptions *options); /* NULL after a message */
+const Target *target_above(const Target *t);   /* the next more demanding one that a choice at load may take, or NULL */
 int target_lanes(const Target *t, int bytes);  /* numbers of so many bytes in a vector; 1 without vectors */
 
 /* ---- the state of one emission ---- */
@@ -37,6 +38,7 @@ typedef struct Cg {
     struct Frame *frame;     /* frame.c */
     struct Kernel *kernel;   /* the one being emitted, loop.c */
     struct KernelText *kernels; /* those emitted so far, kernel.c */
+    struct Portable *portable; /* portable.c; NULL: one level alone */
 } Cg;
 
 /* ---- llvm.c: the context, the module, the few builders that LLVM's C API lacks. Only *InContext functions. ---- */
@@ -58,6 +60,7 @@ LLVMValueRef multiply_add(Cg *cg, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c
 /* A function with the attributes that all of ours have (target-cpu, target-features, prefer-vector-width, no-builtins,
    no-trapping-math, nounwind, frame-pointer none ...); internal, or exported under its name. Has no block yet. */
 LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool exported);
+LLVMValueRef function_find(Cg *cg, const char *name); /* one of this level, or NULL */
 LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private; gives its address */
 LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, one for each text */
 
@@ -129,6 +132,11 @@ bool graph_fits_stack(const Graph *g);
 bool init_fits_stack(const Program *p);
 const char *output_name(const Graph *g, int index); /* "out" where it has none */
 const int *program_symbols(Program *p, int *out_n); /* every symbol that some entry takes, in file order */
+
+/* ---- portable.c: several levels in one file, chosen when it is loaded ---- */
+/* Emits at this level and at each above, by `emit`, and for every exported name the choice among them. */
+void portable_emit(Cg *cg, Entries entries, void (*emit)(Cg *cg, Entries entries));
+void portable_export(Cg *cg, const char *name, LLVMValueRef function); /* under that name at this level */
 
 /* ---- names.c: what the host will call them; false after a message ---- */
 bool names_check(Program *p, Entries entries);

@@ -12,6 +12,7 @@ typedef struct CodegenOptions {
     const void *weights;    /* params area to embed (-w), params_bytes long, or NULL */
     Sanitizer sanitize;
     const char *target;     /* LLVM's triple; NULL: that of march */
+    bool portable;          /* march and each level above it, chosen at load; without march from the least on */
 } CodegenOptions;
 typedef struct Bytes { const void *at; size_t size; } Bytes;
 typedef enum EmitKind { EMIT_OBJECT, EMIT_LLVM_IR, EMIT_ASM } EmitKind;

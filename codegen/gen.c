@@ -26,7 +26,8 @@ bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Byte
         return false;
     bool ok = cg_open(&cg, p, options);
     if (ok) {
-        program_emit(&cg, entries);
+        if (options->portable && target_above(cg.target)) portable_emit(&cg, entries, program_emit);
+        else program_emit(&cg, entries);
         ok = cg_finish(&cg, kind, out);
     }
     cg_close(&cg);

@@ -231,13 +231,26 @@ static void flag_attribute(Cg *cg, LLVMValueRef f, const char *name)
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(cg->context, kind, 0));
 }
 
+/* Levels in one module keep their functions apart. */
+static const char *level_name(Cg *cg, const char *name)
+{
+    return cg->portable ? str_format(cg->arena, "%s.%s", name, cg->target->name) : name;
+}
+
+LLVMValueRef function_find(Cg *cg, const char *name)
+{
+    return LLVMGetNamedFunction(cg->module, level_name(cg, name));
+}
+
 /* The width is given because LLVM otherwise splits 64-byte vectors in two; no-builtins because a loop that clears
    memory must stay a loop: a model calls nothing. */
 LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool exported)
 {
-    LLVMValueRef f = LLVMAddFunction(cg->module, name, type);
-    LLVMSetLinkage(f, exported ? LLVMExternalLinkage : LLVMInternalLinkage);
-    LLVMSetUnnamedAddress(f, exported ? LLVMNoUnnamedAddr : LLVMGlobalUnnamedAddr);
+    bool named = exported && !cg->portable;
+    LLVMValueRef f = LLVMAddFunction(cg->module, level_name(cg, name), type);
+    LLVMSetLinkage(f, named ? LLVMExternalLinkage : LLVMInternalLinkage);
+    LLVMSetUnnamedAddress(f, named ? LLVMNoUnnamedAddr : LLVMGlobalUnnamedAddr);
+    if (exported && !named) portable_export(cg, name, f);
     text_attribute(cg, f, "target-cpu", cg->target->cpu);
     if (*cg->target->features) text_attribute(cg, f, "target-features", cg->target->features);
     text_attribute(cg, f, "prefer-vector-width", str_format(cg->arena, "%d", 8 * cg->target->vector_bytes));

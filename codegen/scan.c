@@ -34,7 +34,7 @@ static LLVMValueRef scan_function(Cg *cg, DType t, bool ranged)
 {
     LLVMBuilderRef b = cg->builder;
     const char *name = str_format(cg->arena, "%s.%s", ranged ? "in_range" : "finite", dtype_name(t));
-    LLVMValueRef f = LLVMGetNamedFunction(cg->module, name);
+    LLVMValueRef f = function_find(cg, name);
     if (f)
         return f;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(b);

@@ -82,9 +82,16 @@ static void refuse_level(Cx *cx, const char *triple, const char *march)
     diag_note(d, "known are %s%s", text_done(&t), triple ? "" : ", and `native`, the best of these that runs here");
 }
 
+const Target *target_above(const Target *t)
+{
+    const Target *next = t + 1;
+    return t->arch->features_emit && next < targets + COUNT(targets) && next->arch == t->arch ? next : NULL;
+}
+
 const Target *target_chosen(Cx *cx, const CodegenOptions *o)
 {
     const Target *t = target_named(o->march ? o->march : "native");
+    if (t && !o->march && o->portable) t = target_first(t->triple);
     if (t && triple_is(t, o->target)) return t;
     if (o->target && !target_first(o->target)) return refuse_triple(cx, o->target), NULL;
     if (!o->march && o->target) return target_first(o->target);

@@ -120,7 +120,8 @@ CodegenOptions codegen_options(const Args *a, const void *weights)
     const char *march = args_text(a, OPT_MARCH);
     args_count(a, OPT_LEVEL, 0, &level);
     return (CodegenOptions){.march = march ? march : args_text(a, OPT_MCPU), .level = (int)level,
-                            .debug = args_has(a, OPT_DEBUG), .weights = weights, .target = args_text(a, OPT_TRIPLE)};
+                            .debug = args_has(a, OPT_DEBUG), .weights = weights, .target = args_text(a, OPT_TRIPLE),
+                            .portable = args_has(a, OPT_PORTABLE)};
 }
 
 static int open_session(Args *a, Running *r)

@@ -80,7 +80,7 @@ static int32_t check_model(nnrt_fault *fault, const nnrt_model *m)
     char list[256];
     list_features(missing, list, sizeof list);
     return nnrt__fail(fault, NNRT_ERR_CPU, "`%s` was compiled for %s, and this machine lacks %s: compile it with "
-                      "-march=native on this machine, or with -march=x86-64 for any", m->name, m->level, list);
+                      "-march=native on this machine, or with --portable for any", m->name, m->level, list);
 }
 
 int32_t nnrt_check(const nnrt_model *model, char *message, size_t size)

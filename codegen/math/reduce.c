@@ -127,7 +127,7 @@ typedef void BodyFn(Cg *cg, Val function);
 /* The function of that name, made on first use; its body is built aside from what is being built. */
 static Val shared_function(Cg *cg, const char *name, LLVMTypeRef type, BodyFn *body)
 {
-    Val known = LLVMGetNamedFunction(cg->module, name);
+    Val known = function_find(cg, name);
     if (known) return known;
     Val f = function_new(cg, name, type, false);
     LLVMBuilderRef outer = cg->builder;

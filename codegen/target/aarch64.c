@@ -33,4 +33,4 @@ static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
 }
 
 /* FPCR: half precision, default NaN, flushing, rounding, traps; all 0 is IEEE arithmetic. */
-const Arch arch_aarch64 = {generator_open, features, false, 0x07F89F00, 0, control_read, control_write, NULL};
+const Arch arch_aarch64 = {generator_open, features, false, 0x07F89F00, 0, control_read, control_write, NULL, NULL};

@@ -29,4 +29,6 @@ static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
 }
 
 /* FPSCR: half precision, default NaN, flushing, rounding; all 0 is IEEE arithmetic. */
-const Arch arch_cortex_m = {generator_open, features, true, 0x07C00000, 0, control_read, control_write, soft_emit};
+const Arch arch_cortex_m = {
+    generator_open, features, true, 0x07C00000, 0, control_read, control_write, NULL, soft_emit,
+};

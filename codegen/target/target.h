@@ -22,6 +22,7 @@ typedef struct Arch {
     uint64_t control_bits, control_default;
     LLVMValueRef (*control_read)(Cg *cg, LLVMValueRef slot);
     void (*control_write)(Cg *cg, LLVMValueRef slot, LLVMValueRef word);
+    LLVMValueRef (*features_emit)(Cg *cg); /* the same in compiled code, for a choice at load; NULL: one level for all */
     void (*helpers)(Cg *cg);            /* adds what the machine lacks and LLVM would call; NULL: it lacks nothing */
 } Arch;
 
