@@ -150,6 +150,8 @@ int dump_run(Args *a, Dump *d, const char *const *specs, int n)
     if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
     if (!n) return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (a->values[OPT_SEED].n && !args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
+    if (str_ends(a->operands.at[0], ".so"))
+        return usage_error("--dump needs the model's text: a compiled model has only its results");
     a->dump = d;
     if ((status = build_running(a, &d->run))) return status;
     if (nnrt_find_entry(d->run.model, NULL, NNRT_PREDICT) != 0) UNREACHABLE("the watched graph is not the first entry");
