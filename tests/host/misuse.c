@@ -601,6 +601,8 @@ static void plain_entry(uint32_t entry)
     plain_pointers(&p, e);
     plain_buffers(&p, entry);
     plain_sizes(&p, e);
+    p.call.size += 64, p.step.size += 64; /* of a host that is newer than the model */
+    if (e->begin(&p.call)) fail("%s does not take longer structs", e->name);
     if (e->kind == NNRT_UPDATE) {
         const float wrong[] = {NAN, INFINITY, -INFINITY};
         for (size_t i = 0; i < 3; i++) {
