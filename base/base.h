@@ -95,6 +95,7 @@ typedef struct Diag {
     Span primary;
     const char *primary_text;
     VEC(Label) labels;             /* secondary places, in other lines or the same */
+    Span applied;                  /* one of these: the application that led here, no part of the fault itself */
     VEC(const char *) notes;       /* lines within a note are separated by \n */
     VEC(const char *) helps;
     struct Diags *all;
@@ -107,6 +108,7 @@ typedef struct Diags {
 /* Starts a message; span.source may be NULL for one that has no place in a file. */
 Diag *diag_error(Diags *d, const char *code, Span at, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Diag *diag_warning(Diags *d, const char *code, Span at, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void diag_applied(Diag *d, Span at);
 void diag_primary(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the text under the carets */
 void diag_label(Diag *d, Span at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_note(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);

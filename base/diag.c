@@ -49,6 +49,12 @@ Diag *diag_warning(Diags *all, const char *code, Span at, const char *fmt, ...)
     return d;
 }
 
+void diag_applied(Diag *d, Span at)
+{
+    d->applied = at;
+    diag_label(d, at, "applied here");
+}
+
 void diag_primary(Diag *d, const char *fmt, ...)
 {
     va_list ap;

@@ -68,13 +68,24 @@ int str_distance(const char *a, const char *b)
     return row[n % 3][m];
 }
 
+/* Letters that two words have in common from the front and from the back. */
+static int shared_ends(const char *a, const char *b)
+{
+    int n = (int)strlen(a), m = (int)strlen(b), least = smaller(n, m), front = 0, back = 0;
+    while (front < least && folded(a[front]) == folded(b[front])) front++;
+    while (back < least - front && folded(a[n - 1 - back]) == folded(b[m - 1 - back])) back++;
+    return front + back;
+}
+
+/* One edit in a short word is a slip; two leave too little of it to tell what was meant. */
 const char *str_nearest(const char *word, const char *const *candidates, int n)
 {
     const char *best = NULL;
-    int length = (int)strlen(word), limit = length <= 2 ? 1 : length <= 5 ? 2 : 3, nearest = limit + 1;
+    int length = (int)strlen(word), limit = length <= 5 ? 1 : length <= 8 ? 2 : 3, nearest = limit + 1;
     for (int i = 0; i < n; i++) {
         int d = str_distance(word, candidates[i]);
-        if (d < nearest && d < length) {
+        bool nearer = d < nearest || (d == nearest && best && shared_ends(word, candidates[i]) > shared_ends(word, best));
+        if (nearer && d < length && d <= limit) {
             nearest = d;
             best = candidates[i];
         }

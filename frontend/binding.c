@@ -163,16 +163,37 @@ Val binding_force(Binding *b)
 
 /* ---- hyperparameters ---- */
 
+/* The way round is told from this hyper on; each of them is on the way to the next. */
+static Val hyper_cycle(Frame *f, const Hyperparameter *h)
+{
+    Elab *e = f->e;
+    const char *name = h->decl->path.text;
+    Diag *d = fault(f, h->decl->path.span, "E0214", "`%s` is defined by itself", name);
+    Text path = {.arena = e->arena};
+    int first = e->settling.n - 1;
+    while (first > 0 && e->settling.at[first] != h) first--;
+    diag_primary(d, e->settling.n - first == 1 ? "`%s` needs `%s`" : "the way round begins and ends here", name, name);
+    for (int i = first; i < e->settling.n; i++) {
+        const Decl *needs = e->settling.at[i]->decl;
+        const char *next = i + 1 < e->settling.n ? e->settling.at[i + 1]->decl->path.text : name;
+        text_add(&path, "`%s` needs ", needs->path.text);
+        if (i > first) diag_label(d, needs->path.span, "`%s` needs `%s`", needs->path.text, next);
+    }
+    diag_note(d, "the way round: %s`%s`", text_done(&path), name);
+    return poison;
+}
+
 /* The value that the text, or -D, gives it. */
 Val hyper_default(Frame *f, Hyperparameter *h)
 {
     if (h->state == BINDING_ACTIVE) {
-        Diag *d = fault(f, h->decl->path.span, "E0214", "`%s` is defined by itself", h->decl->path.text);
-        diag_primary(d, "the way round begins here");
-        h->val = poison;
+        h->val = hyper_cycle(f, h);
     } else if (h->state == BINDING_WAITING) {
         h->state = BINDING_ACTIVE;
-        h->val = elaborate(definitions_at(f->e, h->decl->span.source)->root, h->decl->value, NULL);
+        vec_push(f->e->arena, &f->e->settling, h);
+        Val v = elaborate(definitions_at(f->e, h->decl->span.source)->root, h->decl->value, NULL);
+        f->e->settling.n--;
+        if (h->state == BINDING_ACTIVE) h->val = v;
     }
     h->state = BINDING_READY;
     return h->val;

@@ -168,11 +168,3 @@ const Builtin *builtin_named(const char *name)
         if (str_equal(builtins[i].name, name)) return &builtins[i];
     return NULL;
 }
-
-const char *missing_builtin(const char *name)
-{
-    static const char *const names[] = {"scan", "convolve", "window_max", "window_sum", "final"};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (str_equal(names[i], name)) return names[i];
-    return NULL;
-}

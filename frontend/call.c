@@ -85,7 +85,8 @@ static Function *function_with_options(Frame *f, Expr *e)
     }
     if (e->block && str_equal(e->a->text, "repeat")) return repeat_function(f, e);
     if (e->block) {
-        missing(f, e->span, str_format(f->e->arena, "`%s`", e->a->text));
+        if (!missing_named(f, e->a->text, e->a->span))
+            missing(f, e->span, str_format(f->e->arena, "a block behind `%s`", e->a->text));
         return NULL;
     }
     const Function *base = function_of_ref(f, e->a);

@@ -200,10 +200,12 @@ struct Elab {
     VEC(Binding *) equations;   /* of the train block */
     Binding *optimizer;         /* and its optimizer */
     Frame *train_frame;
+    VEC(int) idle;              /* tensors that a step reads and its loss does not depend on */
     Value *loss;                /* NULL where there is none, or none that has a gradient */
     VEC(LossUse) losses; /* std's losses that were applied */
     Map *leaf_owners;           /* state of an optimizer -> the instance that has it */
     VEC(Binding *) active;
+    VEC(const Hyperparameter *) settling;
     VEC(const Decl *) applying;
     int depth;
     bool stopped;       /* it grew too large: nothing more is elaborated */
@@ -222,7 +224,6 @@ struct Elab {
 /* At the innermost place outside std: a mistake in a call of std never surfaces inside std's body. */
 Diag *fault(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
 Diag *warning(const Frame *f, Span at, const char *code, const char *fmt, ...) PRINTF_LIKE(4, 5);
-Val missing(const Frame *f, Span at, const char *what); /* E0409: not available yet */
 void drop_echoes(Elab *e);
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void label_type(Elab *e, Diag *d, Val v); /* where the sizes of a tensor came from */
@@ -231,6 +232,10 @@ const char *source_text(Elab *e, Span s); /* what stands there, in one line */
 const Site *site_at(Frame *f, Span at);
 Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
 Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type);
+
+/* ---- missing.c: E0409 ---- */
+Val missing(const Frame *f, Span at, const char *what); /* gives poison */
+bool missing_named(const Frame *f, const char *name, Span at); /* refused, if it is a name that is not available yet */
 
 /* ---- scope.c: names ---- */
 enum { MAX_INPUTS = 64, ABSTRACT_SYMBOLS = 1 << 20 };
@@ -331,7 +336,6 @@ typedef struct Call { /* a builtin's application */
 struct Builtin { const char *name; int low, high; Val (*apply)(Call *c); OpCode op; const char *options; };
 const Builtin *builtin_named(const char *name);
 const Builtin *builtins_all(int *out_n);
-const char *missing_builtin(const char *name); /* a name of the language that is not available yet */
 Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at);
 bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t *out);
 Val axes_of_expr(Frame *f, Expr *e);
@@ -362,6 +366,7 @@ bool path_chosen(const char *path, const char *by); /* at or below it; `*` is an
 Value *parameter(Frame *f, int tensor, Span at);    /* or what stands for it here */
 Val tree_named(Frame *f, const char *path, Span at);
 Val tree_settled(Frame *f, const char *path, Span at); /* not empty; poison after a message */
+Val tree_part(Frame *f, const Tree *t, const char *rest); /* g.block2.w of a value g; poison where it has no such part */
 Value *tree_leaf(const Tree *t, int tensor);        /* NULL where it has none for it */
 Val tree_of(Frame *f, Val v);
 Val tree_check(Frame *f, const char *path, Val v, Span at); /* for the parameters of a layer, all of them */
@@ -395,6 +400,12 @@ Node *gradient_node(Frame *f, Value *loss, const Leaves *leaves, Span at);
 /* ---- loss.c: losses that take probabilities, and those that take logits ---- */
 void loss_applied(Frame *f, const Function *fn, Val in, const char *text, Span at); /* its first input */
 void losses_check(Elab *e);
+
+const bool *loss_reaches(Elab *e, Value *loss);              /* by program tensor, detached ones too */
+
+/* ---- idle.c ---- */
+void idle_find(Elab *e, const Graph *step);
+void idle_warn(Elab *e);
 
 /* ---- unused.c: marks items that nothing reads, and warns ---- */
 void unused_mark(Elab *e);

@@ -17,6 +17,8 @@ const Site *site_at(Frame *f, Span at)
     return e->site = s;
 }
 
+static bool same_span(Span p, Span q) { return p.source == q.source && p.lo == q.lo && p.hi == q.hi; }
+
 static bool same_fault(const Diag *a, const Diag *b)
 {
     return a->severity == b->severity && str_equal(a->code, b->code) && a->primary.source == b->primary.source &&
@@ -43,6 +45,8 @@ static Diag *say(const Frame *f, Severity severity, Span at, const char *code, c
     Diag probe = {.severity = severity, .code = code, .primary = at};
     Diags *to = said_before(e->cx->diags, &probe, e->cx->diags->list.n) ? &e->dropped : e->cx->diags;
     Diag *d = (severity == SEV_ERROR ? diag_error : diag_warning)(to, code, at, "%s", message);
+    while (s && (same_span(s->span, at) || (s->span.source && s->span.source->builtin))) s = s->applied;
+    if (s && at.source) diag_applied(d, s->span);
     if (inner.source && inner.source != at.source)
         diag_note(d, "found in %s:%d, which this applies", inner.source->name, source_line(inner.source, inner.lo));
     return d;
@@ -79,14 +83,20 @@ static void drop_repetitions(Elab *e, int from)
     all->list.n = kept;
 }
 
+/* The next label of the fault itself. */
+static const Label *label_from(const Diag *d, int *i)
+{
+    while (*i < d->labels.n && d->applied.source && same_span(d->labels.at[*i].span, d->applied)) ++*i;
+    return *i < d->labels.n ? &d->labels.at[(*i)++] : NULL;
+}
+
 static bool same_labels(const Diag *a, const Diag *b)
 {
-    if (a->labels.n != b->labels.n || !a->labels.n || !str_equal(a->code, b->code)) return false;
-    for (int i = 0; i < a->labels.n; i++) {
-        Span p = a->labels.at[i].span, q = b->labels.at[i].span;
-        if (p.source != q.source || p.lo != q.lo || p.hi != q.hi) return false;
-    }
-    return true;
+    int i = 0, k = 0, found = 0;
+    if (!str_equal(a->code, b->code)) return false;
+    for (const Label *p, *q; (p = label_from(a, &i), q = label_from(b, &k), p || q); found++)
+        if (!p || !q || !same_span(p->span, q->span)) return false;
+    return found > 0;
 }
 
 /* Two messages about the same places are one fault, met twice; and a faulty fact leaves open what it was to settle. */
@@ -116,13 +126,6 @@ Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Att
 Value *build(Frame *f, Span at, OpCode op, Value *const *in, int n, const Attr *attr, const Type *type)
 {
     return &elab_node(f, at, op, in, n, attr, type)->out[0];
-}
-
-Val missing(const Frame *f, Span at, const char *what)
-{
-    Diag *d = fault(f, at, "E0409", "%s is not available yet", what);
-    diag_primary(d, "this part of the language is not built so far");
-    return poison;
 }
 
 void label_origin(Diag *d, const Origin *o, const char *fmt, ...)

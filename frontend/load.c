@@ -185,6 +185,7 @@ static Program *build_program(Elab *e)
     e->places = map_new(e->arena);
     e->leaf_owners = map_new(e->arena);
     e->train_frame = NULL;
+    e->idle.n = 0;
     e->train = -1;
     e->again = 0;
     read_std(e);
@@ -197,6 +198,7 @@ static Program *build_program(Elab *e)
     if (!e->stopped) trains_build(e);
     unapplied_check(e);
     if (!e->stopped) losses_check(e);
+    idle_warn(e);
     drop_echoes(e);
     if (!p->init->results.n) block_return(p->init->body, NULL, 0);
     program_place_tensors(p);

@@ -1,6 +1,26 @@
 /* result.c: values against the types that are written for them. */
 #include "frontend/elab.h"
 
+static bool is_flattened(Frame *f, Type want, Type have)
+{
+    if (want.rank != 2 || have.rank <= 2 || !dim_same(want.axes[0].dim, have.axes[0].dim)) return false;
+    const Dim *sample = dim_const(f->e->dims, 1);
+    for (int i = 1; i < have.rank; i++) sample = dim_mul(f->e->dims, sample, have.axes[i].dim);
+    return dim_same(sample, want.axes[1].dim);
+}
+
+/* What would make the two types one. */
+static void help_written(Diag *d, Frame *f, const TypeExpr *t, Type want, Type have, bool settled)
+{
+    int64_t last;
+    if (settled || t->span.source->builtin) return;
+    if (is_flattened(f, want, have)) diag_help(d, "put `|> flatten` behind it");
+    else if (have.rank == want.rank + 1 && dim_is_const(have.axes[have.rank - 1].dim, &last) && last == 1)
+        diag_help(d, "drop the axis of size 1: `|> [..., 1] -> [...]`");
+    else diag_help(d, "if what arrives is meant, write `%s` (line %d)", type_text(f->e->arena, have),
+                   source_line(t->span.source, t->span.lo));
+}
+
 static Val type_fault(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
 {
     Elab *e = f->e;
@@ -18,6 +38,7 @@ static Val type_fault(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
     for (int i = 0; open && i < want.rank; i++)
         if (dim_equal(want.axes[i].dim, have.axes[i].dim) == UNDECIDED)
             diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, want.axes[i].dim, have.axes[i].dim));
+    help_written(d, f, t, want, have, dtype || open);
     if (dtype) diag_help(d, "dtypes change only by name: `%s(...)`", dtype_name(want.dtype));
     return poison;
 }

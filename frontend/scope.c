@@ -330,7 +330,7 @@ static Val unknown_value(Frame *f, const Ref *ref)
         diag_primary(d, "apply it: `%s(...)`", name);
         return poison;
     }
-    if (is_told(f, name, &among)) return poison;
+    if (missing_named(f, name, ref->span) || is_told(f, name, &among)) return poison;
     d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
     diag_primary(d, "unknown name");
     suggest(d, name, &among);
@@ -368,10 +368,6 @@ static Function *unknown_function(Frame *f, const Path *path)
     const char *name = path->text;
     if (map_has(definitions_of(f)->broken, name)) return NULL;
     if (map_has(definitions_of(f)->broken, path->parts.at[0])) return NULL; /* told at the import */
-    if (missing_builtin(name)) {
-        missing(f, path->span, str_format(f->e->arena, "`%s`", name));
-        return NULL;
-    }
     Val v;
     Names among = {0};
     add_callables(f, &among);
@@ -381,7 +377,7 @@ static Function *unknown_function(Frame *f, const Path *path)
         d = fault(f, path->span, "E0413", "`%s` is %s, and no function", name, val_text(f->e, v));
         diag_primary(d, "a function is needed here");
     } else {
-        if (is_told(f, name, &among)) return NULL;
+        if (missing_named(f, name, path->span) || is_told(f, name, &among)) return NULL;
         d = fault(f, path->span, "E0402", "no function is called `%s`", name);
         diag_primary(d, "unknown function");
     }
@@ -474,6 +470,12 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
         Function *fn = function_named(f, &ref->path, &at);
         return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
+    }
+    const char *head = ref->path.parts.at[0];
+    if (ref->path.parts.n > 1 && map_has(f->values, head) && value_named(f, head, false, ref->span, &v)) {
+        if (v.kind == VAL_POISON) return poison;
+        Val part = v.kind == VAL_TREE ? tree_part(f, v.tree, name + strlen(head)) : poison;
+        if (part.kind != VAL_POISON) return part;
     }
     if (ref->path.parts.n > 1) {
         const Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref, .text = name};

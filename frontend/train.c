@@ -366,6 +366,7 @@ static Graph *build_graph(Elab *e, const Decl *d, int index, bool step)
     if (step) add_steps(&t);
     if (step) add_next_values(&t);
     if (!g->results.n) block_return(g->body, NULL, 0);
+    if (step) idle_find(e, g);
     if (step && t.unread && e->cx->diags->errors == t.errors) {
         Diag *m = fault(t.f, t.unread->span, "E0408", "`%s` has no type", t.unread->ref.path.text);
         diag_primary(m, "nothing reads it, so nothing says what it is");

@@ -104,6 +104,19 @@ Val tree_settled(Frame *f, const char *path, Span at)
     return poison;
 }
 
+Val tree_part(Frame *f, const Tree *t, const char *rest)
+{
+    Elab *e = f->e;
+    Tree *part = NEW(e->arena, Tree);
+    part->path = str_format(e->arena, "%s%s", t->path, rest);
+    for (int i = 0; i < t->leaves.n; i++) {
+        const char *path = e->program->tensors.at[t->leaves.at[i].tensor].path;
+        if (str_equal(path, part->path)) return val_tensor(t->leaves.at[i].value);
+        if (path_chosen(path, part->path)) vec_push(e->arena, &part->leaves, t->leaves.at[i]);
+    }
+    return part->leaves.n ? (Val){.kind = VAL_TREE, .tree = part} : poison;
+}
+
 /* ---- types ---- */
 
 bool type_is_tree(const TypeExpr *t) { return t && !t->shaped && !t->range && str_equal(t->name, "tree"); }

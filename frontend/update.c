@@ -8,6 +8,7 @@ typedef struct Walk {
     bool *seen;      /* by Value.id */
     bool *reached;   /* by program tensor */
     bool through;    /* go on behind what has no slope */
+    bool detached;   /* go on behind `detach` */
     Node *blocked;   /* the first without a slope that was met */
     VEC(Value *) todo;
 } Walk;
@@ -46,7 +47,7 @@ static void visit_inputs(Walk *w, Value *v)
     }
     if (!has_slope(n)) {
         if (!w->blocked && n->op != OP_DETACH) w->blocked = n;
-        if (!w->through) return;
+        if (!w->through && !(w->detached && n->op == OP_DETACH)) return;
     }
     if (n->op == OP_GRAD) { /* of a gradient */
         visit(w, n->in[0]);
@@ -84,6 +85,13 @@ bool *gradient_targets(Elab *e, Value *loss, Node **blocked)
     w.through = true;
     *blocked = walk(&w, loss) ? w.blocked : NULL;
     return NULL;
+}
+
+const bool *loss_reaches(Elab *e, Value *loss)
+{
+    Walk w = {.e = e, .detached = true};
+    walk(&w, loss);
+    return w.reached;
 }
 
 /* ---- is the loss something to be made small? ---- */

@@ -35,6 +35,8 @@ Diag *infer_error(Infer *i, const char *code, const char *fmt, ...)
     va_end(ap);
     const Site *inner = i->node->site, *user = site_of_user(inner);
     Diag *d = diag_error(i->cx->diags, code, user ? user->span : NO_SPAN, "%s", message);
+    const Site *applied = user ? site_of_user(user->applied) : NULL;
+    if (applied) diag_applied(d, applied->span);
     for (const Site *s = inner; s && s != user; s = s->applied)
         if (s->span.source)
             diag_note(d, "in %s:%d, which this applies", s->span.source->name, source_line(s->span.source, s->span.lo));

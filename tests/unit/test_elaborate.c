@@ -323,7 +323,7 @@ static void test_mistakes(void **state)
         {MODEL(QUIET "dense(x, x, out = 2)"), "E0404"},
         {MODEL(QUIET "x |> dense"), "E0404"},
         {MODEL(QUIET "N = 3; x |> dense(2)"), "E0406"},
-        {MODEL(QUIET "x |> conv(3)"), "E0402"},
+        {MODEL(QUIET "x |> conv(3)"), "E0409"},
         {MODEL(QUIET "x |> repeat(3) { dense(2) }"), "E0209"},
         {MODEL(QUIET "x |> repeat(0.5) { relu } |> dense(2)"), "E0412"},
         {MODEL(QUIET "x |> repeat(N) { relu } |> dense(2)"), "E0412"},
