@@ -272,10 +272,7 @@ Verdict number_compare(Elab *e, OpCode op, Number a, Number b)
 const Dim *number_dim(Elab *e, Number n)
 {
     if (n.kind == NUM_EXACT && n.q == 1) return dim_const(e->dims, n.p);
-    if (n.kind == NUM_SIZE) {
-        const Dim *exact = dim_divide(e->dims, n.top, n.bottom), *whole = dim_floor(e->dims, n.top, n.bottom);
-        return exact ? exact : dim_same(dim_mul(e->dims, whole, n.bottom), n.top) ? whole : NULL;
-    }
+    if (n.kind == NUM_SIZE) return dim_quotient(e->dims, n.top, n.bottom);
     if (n.kind == NUM_REAL && n.real == floor(n.real) && fabs(n.real) < 9e15)
         return dim_const(e->dims, (int64_t)n.real);
     return NULL;

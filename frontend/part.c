@@ -119,7 +119,7 @@ static bool split_parts(Call *c, int *out)
 static const Dim *part_size(Call *c, const Value *x, int axis, int parts)
 {
     Elab *e = c->f->e;
-    const Dim *whole = x->type.axes[axis].dim, *size = dim_divide(e->dims, whole, dim_const(e->dims, parts));
+    const Dim *whole = x->type.axes[axis].dim, *size = dim_quotient(e->dims, whole, dim_const(e->dims, parts));
     if (size) return size;
     const char *have = dim_text(e->arena, whole);
     Diag *d = fault(c->f, c->at, "E0208", "`split` makes %d equal parts, but axis %d of %s has %s places", parts,

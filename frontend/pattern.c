@@ -99,7 +99,7 @@ static void left_group(Pattern *p, Expr *e, const Axis *axis, Group *g)
                          "how large is `%s`?", part->text ? part->text : "this");
     }
     if (open < 0 || p->failed) return;
-    p->atoms[open].size = dim_divide(ds, axis->dim, known);
+    p->atoms[open].size = dim_quotient(ds, axis->dim, known);
     if (p->atoms[open].size) return;
     Arena *a = p->f->e->arena;
     Diag *d = pattern_fault(p, e->span, "this axis does not split into such parts");

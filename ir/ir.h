@@ -47,6 +47,7 @@ const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k); /* floor(p/k), k > 0
 const Dim *dim_mod(Dims *ds, const Dim *p, const Dim *k);
 const Dim *dim_max(Dims *ds, const Dim *a, const Dim *b);   /* for the planner */
 const Dim *dim_divide(Dims *ds, const Dim *p, const Dim *k); /* p/k where that comes out exactly, else NULL */
+const Dim *dim_quotient(Dims *ds, const Dim *p, const Dim *k); /* also where facts make it come out: floor(p/k) then */
 bool dim_is_const(const Dim *d, int64_t *out_value);        /* a plain number: no symbol in it */
 bool dim_known(const Dim *d, int64_t *out_value);           /* also where every symbol in it is fixed */
 const Symbol *dim_lone_symbol(const Dim *d);                /* the symbol where d is just that, else NULL */

@@ -67,6 +67,12 @@ const Dim *dim_canonical(const Dim *d)
     return kept->canonical;
 }
 
+const Dim *dim_quotient(Dims *ds, const Dim *p, const Dim *k)
+{
+    const Dim *exact = dim_divide(ds, p, k), *whole = dim_floor(ds, p, k);
+    return exact ? exact : dim_same(dim_mul(ds, whole, k), p) ? whole : NULL;
+}
+
 /* ---- stands ---- */
 
 enum { HIDDEN_SYMBOLS = 1 << 24 }; /* beyond every symbol that a text names */
