@@ -3,6 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Under AddressSanitizer what was not handed out may not be touched, and a gap lies behind every piece. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifdef WATCHED
+#include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+enum { GAP = 0 };
+#endif
+
 typedef struct Chunk {
     struct Chunk *next;
     size_t used, size;
@@ -24,6 +41,7 @@ void arena_free(Arena *a)
 {
     for (Chunk *c = a->chunk, *next; c; c = next) {
         next = c->next;
+        ASAN_UNPOISON_MEMORY_REGION(c, HEADER + c->size);
         free(c);
     }
     free(a);
@@ -38,18 +56,20 @@ static Chunk *chunk_add(Arena *a, size_t bytes)
     if (!c) fatal("out of memory: %zu bytes wanted", bytes);
     c->size = size;
     c->next = a->chunk;
+    ASAN_POISON_MEMORY_REGION((char *)c + HEADER, size);
     return a->chunk = c;
 }
 
 void *arena_alloc(Arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2) fatal("out of memory: %zu bytes wanted", bytes);
-    bytes = (bytes + 15) & ~(size_t)15;
+    size_t taken = ((bytes + 15) & ~(size_t)15) + GAP;
     Chunk *c = a->chunk;
-    if (!c || c->size - c->used < bytes) c = chunk_add(a, bytes);
+    if (!c || c->size - c->used < taken) c = chunk_add(a, taken);
     void *p = (char *)c + HEADER + c->used;
-    c->used += bytes;
-    a->bytes += bytes;
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+    c->used += taken;
+    a->bytes += taken;
     return p;
 }
 

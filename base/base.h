@@ -77,11 +77,15 @@ typedef struct Source {
 typedef struct Span { const Source *source; uint32_t lo, hi; } Span; /* bytes lo..hi-1 */
 #define NO_SPAN ((Span){0})
 Source *source_new(Arena *a, const char *name, const char *text, size_t size);
-Source *source_read(Arena *a, const char *path, const char *name); /* NULL: errno says why */
+enum { MOST_TEXT = 16 << 20, MOST_TABLE = INT32_MAX / 2 }; /* bytes that are read of a program, and of a table */
+/* NULL: errno says why; EFBIG where there are more bytes than `most`. */
+Source *source_read(Arena *a, const char *path, const char *name, size_t most);
 int source_line(const Source *s, uint32_t offset);   /* from 1 */
 int source_column(const Source *s, uint32_t offset); /* from 1, in bytes */
 Span span_join(Span a, Span b);
-bool read_file(Arena *a, const char *path, char **out_data, size_t *out_size); /* errno on failure */
+/* The whole file and a zero byte behind it; at most so many bytes. errno on failure. */
+bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t *out_size);
+bool path_is_endless(const char *path); /* a pipe or a device: reading it may never end */
 /* Whole file or nothing: a temporary name beside it, synced, renamed; the mode stays. errno on failure. */
 bool write_file(const char *path, const void *data, size_t size);
 
@@ -99,11 +103,14 @@ typedef struct Diag {
     VEC(const char *) notes;       /* lines within a note are separated by \n */
     VEC(const char *) helps;
     struct Diags *all;
+    bool dropped;                  /* one too many: it is only counted */
 } Diag;
+enum { MOST_SHOWN = 100 };         /* errors, and as many warnings */
 typedef struct Diags {
     Arena *arena;
     VEC(Diag *) list;
-    int errors, warnings;
+    int errors, warnings;          /* said, shown or not */
+    Diag spare;                    /* what those that are not shown are written to */
 } Diags;
 /* Starts a message; span.source may be NULL for one that has no place in a file. */
 Diag *diag_error(Diags *d, const char *code, Span at, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -114,6 +121,7 @@ void diag_label(Diag *d, Span at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void diag_note(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void diag_help(Diag *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *diag_render(Arena *a, const Diag *d, bool colour);
+void diags_move(Diags *to, const Diags *from);
 void diags_print(const Diags *d, FILE *to, bool colour); /* all, in order of place */
 
 /* One compilation's context: handed down, never global. */

@@ -17,12 +17,29 @@ Cx *cx_new(void)
 
 void cx_free(Cx *cx) { arena_free(cx->arena); }
 
+enum { LONGEST = 4000 }; /* bytes of a text in a message: what is quoted in it may be of any length */
+
+static const char *clipped(Arena *a, const char *fmt, va_list ap)
+{
+    char *text = str_vformat(a, fmt, ap);
+    size_t n = strlen(text);
+    if (n <= LONGEST) return text;
+    for (n = LONGEST; n && ((unsigned char)text[n] & 0xc0) == 0x80;) n--;
+    memcpy(text + n, "...", 4);
+    return text;
+}
+
 static Diag *diag_new(Diags *all, Severity severity, const char *code, Span at, const char *fmt, va_list ap)
 {
+    int *said = severity == SEV_ERROR ? &all->errors : &all->warnings;
+    if ((*said)++ >= MOST_SHOWN) {
+        all->spare = (Diag){.severity = severity, .code = code, .message = "", .all = all, .dropped = true};
+        return &all->spare;
+    }
     Diag *d = NEW(all->arena, Diag);
     d->severity = severity;
     d->code = code;
-    d->message = str_vformat(all->arena, fmt, ap);
+    d->message = clipped(all->arena, fmt, ap);
     d->primary = at;
     d->all = all;
     vec_push(all->arena, &all->list, d);
@@ -35,7 +52,6 @@ Diag *diag_error(Diags *all, const char *code, Span at, const char *fmt, ...)
     va_start(ap, fmt);
     Diag *d = diag_new(all, SEV_ERROR, code, at, fmt, ap);
     va_end(ap);
-    all->errors++;
     return d;
 }
 
@@ -45,7 +61,6 @@ Diag *diag_warning(Diags *all, const char *code, Span at, const char *fmt, ...)
     va_start(ap, fmt);
     Diag *d = diag_new(all, SEV_WARNING, code, at, fmt, ap);
     va_end(ap);
-    all->warnings++;
     return d;
 }
 
@@ -59,7 +74,7 @@ void diag_primary(Diag *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    d->primary_text = str_vformat(d->all->arena, fmt, ap);
+    if (!d->dropped) d->primary_text = clipped(d->all->arena, fmt, ap);
     va_end(ap);
 }
 
@@ -67,27 +82,38 @@ void diag_label(Diag *d, Span at, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    Label l = {at, str_vformat(d->all->arena, fmt, ap)};
+    if (!d->dropped && at.source) vec_push(d->all->arena, &d->labels, ((Label){at, clipped(d->all->arena, fmt, ap)}));
     va_end(ap);
-    if (at.source) vec_push(d->all->arena, &d->labels, l);
 }
 
 void diag_note(Diag *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    const char *text = str_vformat(d->all->arena, fmt, ap);
+    if (!d->dropped) vec_push(d->all->arena, &d->notes, clipped(d->all->arena, fmt, ap));
     va_end(ap);
-    vec_push(d->all->arena, &d->notes, text);
 }
 
 void diag_help(Diag *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    const char *text = str_vformat(d->all->arena, fmt, ap);
+    if (!d->dropped) vec_push(d->all->arena, &d->helps, clipped(d->all->arena, fmt, ap));
     va_end(ap);
-    vec_push(d->all->arena, &d->helps, text);
+}
+
+void diags_move(Diags *to, const Diags *from)
+{
+    for (int i = 0; i < from->list.n; i++) {
+        Diag *d = from->list.at[i];
+        int *said = d->severity == SEV_ERROR ? &to->errors : &to->warnings;
+        d->all = to;
+        if ((*said)++ < MOST_SHOWN) vec_push(to->arena, &to->list, d);
+    }
+    int errors = 0;
+    for (int i = 0; i < from->list.n; i++) errors += from->list.at[i]->severity == SEV_ERROR;
+    to->errors += from->errors - errors;
+    to->warnings += from->warnings - (from->list.n - errors);
 }
 
 /* ---- rendering ---- */
@@ -282,6 +308,16 @@ static int diag_order(const void *pa, const void *pb)
     return strcmp(a->code, b->code);
 }
 
+/* Those that were one too many, in a line. */
+static void print_rest(const Diags *all, FILE *to)
+{
+    int errors = 0;
+    for (int i = 0; i < all->list.n; i++) errors += all->list.at[i]->severity == SEV_ERROR;
+    int more = all->errors - errors, warnings = all->warnings - (all->list.n - errors);
+    if (more > 0) fprintf(to, "\n%d more error%s like these\n", more, more == 1 ? "" : "s");
+    if (warnings > 0) fprintf(to, "\n%d more warning%s like these\n", warnings, warnings == 1 ? "" : "s");
+}
+
 void diags_print(const Diags *all, FILE *to, bool colour)
 {
     if (!all->list.n) return;
@@ -289,4 +325,5 @@ void diags_print(const Diags *all, FILE *to, bool colour)
     qsort(sorted, (size_t)all->list.n, sizeof *sorted, diag_order);
     for (int i = 0; i < all->list.n; i++)
         fprintf(to, "%s%s", i ? "\n" : "", diag_render(all->arena, sorted[i], colour));
+    print_rest(all, to);
 }

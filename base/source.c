@@ -22,52 +22,60 @@ Source *source_new(Arena *a, const char *name, const char *text, size_t size)
     return s;
 }
 
-static bool read_all(Arena *a, int fd, char **out_data, size_t *out_size)
+/* How much to make room for at first; a device, which may have no end, is read so far and no further. */
+static size_t first_room(int fd, size_t *most)
 {
-    size_t cap = 64 * 1024, n = 0;
-    char *data = malloc(cap);
-    for (ssize_t got = 1; data && got; n += (size_t)got) {
-        if (n == cap) {
-            char *grown = realloc(data, cap *= 2);
-            if (!grown) free(data);
-            data = grown;
-            if (!data) break;
-        }
-        do got = read(fd, data + n, cap - n);
-        while (got < 0 && errno == EINTR);
-        if (got < 0) {
-            free(data);
-            return false;
-        }
-    }
-    if (!data) fatal("out of memory");
-    *out_data = str_copy_n(a, data, n);
-    *out_size = n;
-    free(data);
-    return true;
+    enum { ROOM = 64 << 10, DEVICE = 64 << 20 };
+    struct stat info;
+    if (fstat(fd, &info)) return ROOM;
+    if (S_ISCHR(info.st_mode) && *most > DEVICE) *most = DEVICE;
+    return S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size + 1 : ROOM;
 }
 
-bool read_file(Arena *a, const char *path, char **out_data, size_t *out_size)
+static bool read_all(Arena *a, int fd, size_t most, char **out_data, size_t *out_size)
+{
+    size_t room = first_room(fd, &most), n = 0;
+    char *data = room <= most ? arena_alloc(a, room) : NULL;
+    for (ssize_t got = 1; data && n <= most;) {
+        if (n + 1 >= room) {
+            char *grown = arena_alloc(a, room *= 2);
+            data = memcpy(grown, data, n);
+        }
+        got = read(fd, data + n, room - n - 1); /* a zero byte stays behind the last one */
+        if (got < 0 && errno != EINTR) return false;
+        if (got == 0) break;
+        if (got > 0) n += (size_t)got;
+    }
+    *out_data = data;
+    *out_size = n;
+    if (data && n <= most) return true;
+    errno = EFBIG;
+    return false;
+}
+
+bool path_is_endless(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t *out_size)
 {
     bool standard = !strcmp(path, "-");
     int fd = standard ? 0 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
-    bool ok = read_all(a, fd, out_data, out_size);
+    bool ok = read_all(a, fd, most, out_data, out_size);
     int saved = errno;
     if (!standard) close(fd);
     errno = saved;
     return ok;
 }
 
-Source *source_read(Arena *a, const char *path, const char *name)
+Source *source_read(Arena *a, const char *path, const char *name, size_t most)
 {
     char *text;
     size_t size;
-    if (!read_file(a, path, &text, &size)) return NULL;
-    if (size > UINT32_MAX / 2) {
-        errno = EFBIG;
-        return NULL;
-    }
+    if (!read_file(a, path, most, &text, &size)) return NULL;
     return source_new(a, name, text, size);
 }
 

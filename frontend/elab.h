@@ -210,6 +210,7 @@ struct Elab {
     int depth;
     bool stopped;       /* it grew too large: nothing more is elaborated */
     bool unsure;        /* a fact is faulty: what stays open for want of it is no fault */
+    int rounds;         /* of every `repeat` so far */
     bool checking;      /* a definition that nothing applies, with abstract sizes */
     uint64_t again;     /* settings that turned out to be needed when compiling */
     uint64_t fixed;     /* those known to be */

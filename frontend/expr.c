@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_LEVELS = 2000, MAX_VALUES = 500000 };
+enum { MAX_LEVELS = 2000, MAX_VALUES = 200000 };
 
 /* ---- numbers in the graph ---- */
 
@@ -405,7 +405,7 @@ Val elaborate(Frame *f, Expr *e, const Type *want)
 {
     Elab *el = f->e;
     bool deep = el->depth >= MAX_LEVELS, large = el->graph->nvalues > MAX_VALUES;
-    if (el->stopped) return poison;
+    if (el->stopped || el->cx->diags->errors > MOST_SHOWN) return poison;
     if (deep || large) {
         el->stopped = true;
         Diag *d = fault(f, e->span, "E0104", "this becomes too %s", deep ? "deep" : "large");

@@ -300,7 +300,7 @@ static void format(Cx *cx, const Source *s, Formatted *out)
 bool frontend_format(Cx *cx, const char *path, Formatted *out)
 {
     const char *base = strrchr(path, '/');
-    const Source *s = source_read(cx->arena, path, base ? base + 1 : path);
+    const Source *s = source_read(cx->arena, path, base ? base + 1 : path, MOST_TEXT);
     if (!s || file_parse(cx, s)->broken) return false;
     format(cx, s, out);
     return true;

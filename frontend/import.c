@@ -30,10 +30,9 @@ static bool is_word(const char *s)
 
 const char *import_name(Elab *e, const Decl *d) { return d->as ? d->as : stem(e, d->text); }
 
-static void unreadable(Elab *e, const Decl *d, const char *path)
+static void unreadable(Elab *e, const Decl *d, const char *path, const char *why)
 {
-    int why = errno;
-    Diag *m = diag_error(e->cx->diags, "E0402", d->span, "`%s` cannot be read: %s", d->text, strerror(why));
+    Diag *m = diag_error(e->cx->diags, "E0402", d->span, "`%s` cannot be read: %s", d->text, why);
     diag_primary(m, "no file to import");
     if (!str_equal(path, d->text)) diag_note(m, "looked for as %s", path);
 }
@@ -52,6 +51,8 @@ void import_root(Elab *e, const char *path)
     map_set(e->files, whole_path(e, path), (void *)e->file);
 }
 
+enum { MAX_IMPORTS = 1000 };
+
 /* A file is read once, however often and by whatever way it is imported. */
 static const File *file_of(Elab *e, const Decl *d)
 {
@@ -59,9 +60,15 @@ static const File *file_of(Elab *e, const Decl *d)
     const char *key = whole_path(e, path);
     File *file = map_get(e->files, key);
     if (file) return file;
-    Source *s = source_read(e->arena, path, d->text);
+    bool endless = path_is_endless(path);
+    Source *s = endless ? NULL : source_read(e->arena, path, d->text, MOST_TEXT);
     if (!s) {
-        unreadable(e, d, path);
+        unreadable(e, d, path, endless ? "it is no file but a pipe or a device" : strerror(errno));
+        return NULL;
+    }
+    if (e->imported.n == MAX_IMPORTS) {
+        Diag *m = diag_error(e->cx->diags, "E0104", d->span, "a program is made of %d files at most", MAX_IMPORTS);
+        diag_primary(m, "one too many");
         return NULL;
     }
     map_set(e->paths, s->name, (void *)path);

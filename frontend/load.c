@@ -14,7 +14,7 @@ static const Source *std_source(Elab *e, const StdFile *file)
     if (e->options->std_dir) {
         const char *base = strrchr(file->name, '/');
         const char *path = str_format(e->arena, "%s/%s", e->options->std_dir, base ? base + 1 : file->name);
-        if ((s = source_read(e->arena, path, file->name))) vec_push(e->arena, &e->program->read, path);
+        if ((s = source_read(e->arena, path, file->name, MOST_TEXT))) vec_push(e->arena, &e->program->read, path);
     }
     if (!s) s = source_new(e->arena, file->name, file->text, file->size);
     s->builtin = true;
@@ -43,15 +43,16 @@ static bool whole_bound(Elab *e, Expr *at, int64_t *out)
 static void settle_labels(Elab *e, const Decl *d, Symbol *s)
 {
     const char **labels = NEW_ARRAY(e->arena, const char *, d->labels.n);
+    Map *seen = map_new(e->arena);
     for (int i = 0; i < d->labels.n; i++) {
+        const LabelText *was = map_get(seen, d->labels.at[i].text);
         labels[i] = d->labels.at[i].text;
-        for (int k = 0; k < i; k++) {
-            if (!str_equal(labels[k], labels[i])) continue;
-            Diag *m = fault(e->root, d->labels.at[i].span, "E0406", "two places of `%s` are called \"%s\"", s->name,
-                            labels[i]);
-            diag_primary(m, "the second one");
-            diag_label(m, d->labels.at[k].span, "the first one");
-        }
+        map_set(seen, labels[i], was ? (void *)was : &d->labels.at[i]);
+        if (!was) continue;
+        Diag *m = fault(e->root, d->labels.at[i].span, "E0406", "two places of `%s` are called \"%s\"", s->name,
+                        labels[i]);
+        diag_primary(m, "the second one");
+        diag_label(m, was->span, "the first one");
     }
     s->labels = labels;
     s->nlabels = d->labels.n;
@@ -188,6 +189,7 @@ static Program *build_program(Elab *e)
     e->idle.n = 0;
     e->train = -1;
     e->again = 0;
+    e->rounds = 0;
     read_std(e);
     definitions_read(e, &e->own, e->file);
     imports_read(e, &e->own);
@@ -248,7 +250,7 @@ static Program *load_source(Cx *cx, const Source *s, const char *path, const Fro
 Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options)
 {
     const char *base = strrchr(path, '/');
-    Source *s = source_read(cx->arena, path, base ? base + 1 : path);
+    Source *s = source_read(cx->arena, path, base ? base + 1 : path, MOST_TEXT);
     Program *p = s ? load_source(cx, s, path, options) : NULL;
     if (p) vec_push(cx->arena, &p->read, path);
     return p;

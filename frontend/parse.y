@@ -226,9 +226,9 @@ target: ref { $$ = (Target){$1, NULL, @$}; } | ref ':' type { $$ = (Target){$1, 
 
 ref: path { $$ = (Ref){@$, $1, false}; } | path PRIME { $$ = (Ref){@$, $1, true}; } ;
 path: NAME { $$ = path_new(A, $1, @1); }
-    | path '.' NAME { $$ = path_join(A, $1, $3, @$); }
-    | path '.' NUMBER { $$ = path_join(A, $1, $3, @$); }
-    | path ANY { $$ = path_join(A, $1, "*", @$); }
+    | path '.' NAME { $$ = longer(p, $1, $3, @$); }
+    | path '.' NUMBER { $$ = longer(p, $1, $3, @$); }
+    | path ANY { $$ = longer(p, $1, "*", @$); }
     ;
 
 expr: pipe { $$ = $1; }
@@ -420,8 +420,8 @@ static File *parse_tokens(Cx *cx, const Source *source, bool by_indent)
 /* A text with faults is read once more: the second time its lines tell where an open bracket should have ended. */
 File *file_parse(Cx *cx, const Source *source)
 {
-    if (source->size > INT32_MAX / 2) {
-        diag_error(cx->diags, "E0104", (Span){source, 0, 0}, "this file is too large: more than 1 GiB");
+    if (source->size > MOST_TEXT) {
+        diag_error(cx->diags, "E0104", (Span){source, 0, 0}, "this text is too large: more than %d bytes", MOST_TEXT);
         File *none = NEW(cx->arena, File);
         *none = (File){.source = source, .broken = true};
         return none;
@@ -430,11 +430,6 @@ File *file_parse(Cx *cx, const Source *source)
     File *file = parse_tokens(&(Cx){cx->arena, &first}, source, false);
     File *again = first.errors ? parse_tokens(&(Cx){cx->arena, &second}, source, true) : file;
     bool better = second.errors > 0;
-    const Diags *said = better ? &second : &first;
-    for (int i = 0; i < said->list.n; i++) {
-        said->list.at[i]->all = cx->diags;
-        vec_push(cx->arena, &cx->diags->list, said->list.at[i]);
-    }
-    cx->diags->errors += said->errors;
+    diags_move(cx->diags, better ? &second : &first);
     return better ? again : file;
 }

@@ -27,4 +27,6 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n);
 Names broken_names(Parser *p, Span span);
 /* The expression, or an error in its place where the nesting goes too deep. */
 Expr *bounded(Parser *p, Expr *e);
+/* The path with one more part, unless it has too many. */
+Path longer(Parser *p, Path path, const char *part, Span span);
 #endif

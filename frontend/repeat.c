@@ -1,7 +1,7 @@
 /* repeat.c: a body in function position, written several times in a row: repeat(3) { dense(8) |> relu }. */
 #include "frontend/elab.h"
 
-enum { MAX_ROUNDS = 10000 };
+enum { MAX_ROUNDS = 10000, MAX_ALL_ROUNDS = 100000 };
 
 typedef struct Rounds { int64_t from, to; const Arg *index; } Rounds;
 
@@ -63,6 +63,14 @@ static Frame *frame_of_round(Frame *f, const char *path, const Arg *index, int64
     return g;
 }
 
+static Function *too_many_rounds(Frame *f, const Expr *e)
+{
+    f->e->stopped = true;
+    Diag *d = fault(f, e->span, "E0104", "this becomes too large");
+    diag_primary(d, "more than %d rounds of `repeat` in all", MAX_ALL_ROUNDS);
+    return NULL;
+}
+
 Function *repeat_function(Frame *f, Expr *e)
 {
     Elab *el = f->e;
@@ -81,6 +89,7 @@ Function *repeat_function(Frame *f, Expr *e)
     Function *fn = NEW(el->arena, Function);
     *fn = (Function){.kind = FN_REPEAT, .span = e->span, .name = "repeat", .frame = f};
     for (int64_t i = r.from; i <= r.to && !el->stopped; i++) {
+        if (el->rounds++ == MAX_ALL_ROUNDS) return too_many_rounds(f, e);
         Frame *g = frame_of_round(f, path, r.index, i);
         body_bind(g, e->block, false);
         const Function *part = function_of_expr(g, last->value);

@@ -249,9 +249,12 @@ bool value_named(Frame *f, const char *name, bool primed, Span at, Val *out)
 
 /* ---- did you mean ---- */
 
+/* Of more words than these the nearest is not worth its search. */
+enum { MANY_NAMES = 5000 };
+
 static void add_keys(Elab *e, Names *to, const Map *m)
 {
-    for (int i = 0; m && i < map_count(m); i++) vec_push(e->arena, to, map_key(m, i));
+    for (int i = 0; m && i < map_count(m) && to->n < MANY_NAMES; i++) vec_push(e->arena, to, map_key(m, i));
 }
 
 static void add_callables(Frame *f, Names *to)

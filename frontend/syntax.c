@@ -29,6 +29,18 @@ Expr *bounded(Parser *p, Expr *e)
     return expr_new(p->arena, EX_ERROR, e->span);
 }
 
+enum { MAX_PARTS = 64 };
+
+Path longer(Parser *p, Path path, const char *part, Span span)
+{
+    if (path.parts.n < MAX_PARTS) return path_join(p->arena, path, part, span);
+    if (!p->too_deep++) {
+        Diag *d = diag_error(p->cx->diags, "E0104", span, "this path has more than %d parts", MAX_PARTS);
+        diag_primary(d, "one part too many");
+    }
+    return path;
+}
+
 /* ---- what stands there ---- */
 
 static bool is_keyword(int kind) { return kind >= T_IMPORT && kind <= T_NOT; }

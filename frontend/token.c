@@ -142,25 +142,46 @@ static void read_word(Reader *r, const Token *word, bool crossed, uint32_t line_
     while (t.kind == T_OPEN_STRING && inside_parens(r)) r->open.n--; /* what it swallowed may have closed them */
 }
 
-enum { MAX_BRACKETS = 256 };
+enum { MAX_BRACKETS = 256, LONGEST_WORD = 4096 };
 
-/* Nothing of such a file is read: its end would come as a surprise at every level. */
-static TokenList too_deep(Reader *r, Token t)
+/* Of a text that is too large nothing is read: its end would come as a surprise at every level. */
+static TokenList nothing_of(Reader *r)
 {
-    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "brackets are nested deeper than %d levels",
-                         MAX_BRACKETS);
-    diag_primary(d, "one level too many");
-    diag_help(d, "name parts of this, in bindings of their own");
     TokenList nothing = {0};
     uint32_t end = (uint32_t)r->source->size;
     vec_push(r->cx->arena, &nothing, ((Token){0, end, end, 0}));
     return nothing;
 }
 
+static void too_deep(Reader *r, Token t)
+{
+    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "brackets are nested deeper than %d levels",
+                         MAX_BRACKETS);
+    diag_primary(d, "one level too many");
+    diag_help(d, "name parts of this, in bindings of their own");
+}
+
+static void too_long(Reader *r, Token t)
+{
+    Diag *d = diag_error(r->cx->diags, "E0104", (Span){r->source, t.lo, t.lo + 1}, "this word has %u bytes",
+                         (unsigned)(t.hi - t.lo));
+    diag_primary(d, "no name, number or text has more than %d", LONGEST_WORD);
+}
+
+static void too_many(Reader *r, Token t)
+{
+    Diag *d = diag_error(r->cx->diags, "E0104", span_of(r, t), "this text has more than %d words and lines", MAX_WORDS);
+    diag_primary(d, "one too many");
+}
+
 TokenList tokens_read(Cx *cx, const Source *s, bool by_indent)
 {
     Reader r = {.cx = cx, .source = s, .by_indent = by_indent};
     TokenList words = words_scan(cx->arena, s);
+    if (words.n > MAX_WORDS) {
+        too_many(&r, words.at[MAX_WORDS]);
+        return nothing_of(&r);
+    }
     for (int i = 0; i < 2; i++) vec_push(cx->arena, &words, ((Token){0})); /* so that two words ahead exist */
     bool crossed = false;
     uint32_t line_end = 0;
@@ -171,8 +192,11 @@ TokenList tokens_read(Cx *cx, const Source *s, bool by_indent)
             crossed = true;
             continue;
         }
-        read_word(&r, &words.at[i], crossed, line_end);
-        if (r.open.n > MAX_BRACKETS) return too_deep(&r, t);
+        bool fits = t.hi - t.lo <= LONGEST_WORD;
+        if (fits) read_word(&r, &words.at[i], crossed, line_end);
+        if (!fits) too_long(&r, t);
+        else if (r.open.n > MAX_BRACKETS) too_deep(&r, t);
+        if (!fits || r.open.n > MAX_BRACKETS) return nothing_of(&r);
         crossed = false;
     }
     return r.out;

@@ -11,6 +11,7 @@ typedef struct Token {
 typedef VEC(Token) TokenList;
 
 /* ---- lex.l: every word of a text; line ends are words too ---- */
+enum { MAX_WORDS = 1000000 }; /* and line ends; of a longer text no more are read */
 enum { TOKEN_LINE_END = 10000, TOKEN_BLANK };
 TokenList words_scan(Arena *a, const Source *s);
 

@@ -75,7 +75,7 @@ static void run_case(Run *r, const char *path)
     char *text;
     size_t size;
     char scratch[] = "/tmp/transcript.XXXXXX";
-    if (!read_file(r->arena, path, &text, &size) || !mkdtemp(scratch)) fatal("cannot run %s", path);
+    if (!read_file(r->arena, path, SIZE_MAX, &text, &size) || !mkdtemp(scratch)) fatal("cannot run %s", path);
     r->scratch = scratch;
     link_files(r);
     const char *now = replay(r, text);

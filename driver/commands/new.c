@@ -325,7 +325,7 @@ static int finish(const Draft *d)
 int command_new(Args *a)
 {
     Draft d = {.args = a, .arena = a->cx->arena, .path = a->operands.at[0], .text = {.arena = a->cx->arena}};
-    Source *file = source_read(d.arena, d.path, d.path);
+    Source *file = source_read(d.arena, d.path, d.path, MOST_TABLE);
     if (!file) {
         usage_error("`%s` cannot be read: %s", d.path, strerror(errno));
         return EXIT_NO_INPUT;

@@ -14,6 +14,7 @@ typedef struct Reader {
     const Source *file;
     uint32_t at;
     VEC(Field) row;
+    Map *first, *second; /* of the first line: where a name stands, and where once more; as Field * */
 } Reader;
 
 static Span field_span(const Reader *r, Field f) { return (Span){r->file, f.lo, f.hi > f.lo ? f.hi : f.lo + 1}; }
@@ -42,6 +43,16 @@ static bool read_quoted(Reader *r, Field *out)
     return false;
 }
 
+enum { MOST_COLUMNS = 1000000 };
+
+static bool too_wide(Reader *r, Field f)
+{
+    Diag *d = diag_error(r->cx->diags, "E0213", field_span(r, f), "`%s` has more than %d columns", r->file->name,
+                         MOST_COLUMNS);
+    diag_help(d, "give wide data as npy, npz or IDX files");
+    return false;
+}
+
 /* The fields of the next line; false at the end of the file or after a message. */
 static bool read_row(Reader *r)
 {
@@ -59,6 +70,7 @@ static bool read_row(Reader *r)
         }
         while (f.lo < f.hi && (text[f.lo] == ' ' || text[f.lo] == '\t')) f.lo++;
         while (f.hi > f.lo && (text[f.hi - 1] == ' ' || text[f.hi - 1] == '\t')) f.hi--;
+        if (r->row.n == MOST_COLUMNS) return too_wide(r, f);
         vec_push(r->cx->arena, &r->row, f);
         if (text[r->at] != ',') return true;
         r->at++;
@@ -102,23 +114,26 @@ typedef struct Wanted {
     const int *places;
 } Wanted;
 
-static int find_column(const Reader *r, const char *name, int from)
-{
-    for (int i = from; i < r->row.n; i++)
-        if (field_is(r, r->row.at[i], name)) return i;
-    return -1;
-}
-
 static const char *field_text(const Reader *r, Field f)
 {
     return str_copy_n(r->cx->arena, r->file->text + f.lo, f.hi - f.lo);
 }
 
-static bool names_hold(const Reader *r, Field f, const char *const *names, int n)
+static void index_columns(Reader *r)
 {
-    for (int i = 0; i < n; i++)
-        if (field_is(r, f, names[i])) return true;
-    return false;
+    r->first = map_new(r->cx->arena);
+    r->second = map_new(r->cx->arena);
+    for (int i = 0; i < r->row.n; i++) {
+        const char *name = field_text(r, r->row.at[i]);
+        Map *to = map_has(r->first, name) ? r->second : r->first;
+        if (!map_has(to, name)) map_set(to, name, &r->row.at[i]);
+    }
+}
+
+static int find_column(const Reader *r, const Map *among, const char *name)
+{
+    const Field *at = map_get(among, name);
+    return at ? (int)(at - r->row.at) : -1;
 }
 
 /* What a first line that names nothing may be instead. */
@@ -141,9 +156,13 @@ static bool missing_column(Reader *r, const nnrt_view *view, const char *name, c
     diag_primary(d, "the columns that are there");
     diag_note(d, "`%s` is %s (%s)", view->name, view_type_text(r->cx->arena, view), view->where);
     const char **have = NEW_ARRAY(r->cx->arena, const char *, r->row.n);
+    Map *own = map_new(r->cx->arena);
     int others = 0;
-    for (int i = 0; i < r->row.n; i++)
-        if (!names_hold(r, r->row.at[i], wanted, n)) have[others++] = field_text(r, r->row.at[i]);
+    for (int i = 0; i < n; i++) map_set(own, wanted[i], r);
+    for (int i = 0; i < r->row.n; i++) {
+        const char *text = field_text(r, r->row.at[i]);
+        if (!map_has(own, text)) have[others++] = text;
+    }
     const char *other = other_header(r), *near = other ? NULL : str_nearest(name, have, others);
     if (other) diag_help(d, "%s", other);
     if (near) diag_help(d, "is it the column `%s`? name it `%s` in the first line", near, name);
@@ -181,12 +200,12 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
     csv_names(r->cx->arena, view, shape, &names, &out->width);
     int *places = NEW_ARRAY(r->cx->arena, int, out->width);
     for (int i = 0; i < out->width; i++) {
-        places[i] = find_column(r, names[i], 0);
+        places[i] = find_column(r, r->first, names[i]);
         if (places[i] < 0) return missing_column(r, view, names[i], names, out->width);
-        int again = find_column(r, names[i], places[i] + 1);
+        int again = find_column(r, r->second, names[i]);
         if (again >= 0) return column_twice(r, places[i], again);
     }
-    int beyond = find_column(r, str_format(r->cx->arena, "%s.%d", view->name, out->width), 0);
+    int beyond = find_column(r, r->first, str_format(r->cx->arena, "%s.%d", view->name, out->width));
     if (beyond >= 0) return column_beyond(r, beyond, view, out->width);
     out->view = view;
     out->places = places;
@@ -300,6 +319,11 @@ static bool read_header(Reader *r)
         diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX, npy or npz file", file->name);
         return false;
     }
+    if (file->size > MOST_TABLE) {
+        Diag *d = diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is larger than %d bytes", file->name, MOST_TABLE);
+        diag_help(d, "give large data as npy, npz or IDX files");
+        return false;
+    }
     if (read_row(r)) return true;
     if (!r->cx->diags->errors)
         diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is empty: its first line should name its columns", file->name);
@@ -308,7 +332,7 @@ static bool read_header(Reader *r)
 
 bool csv_table(Cx *cx, const Source *file, CsvTable *out)
 {
-    Reader r = {cx, file, 0, {0}};
+    Reader r = {.cx = cx, .file = file};
     *out = (CsvTable){0};
     int before = cx->diags->errors;
     if (!read_header(&r)) return false;
@@ -326,11 +350,12 @@ bool csv_table(Cx *cx, const Source *file, CsvTable *out)
 
 bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int nviews, Column *out)
 {
-    Reader r = {cx, file, 0, {0}};
+    Reader r = {.cx = cx, .file = file};
     if (!read_header(&r)) return false;
     Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
     int width = r.row.n;
     size_t rows = most_rows(file);
+    index_columns(&r);
     for (int i = 0; i < nviews; i++) {
         if (!locate(&r, views[i], &wanted[i])) return false;
         column_start(&r, &wanted[i], rows, &out[i]);

@@ -23,16 +23,16 @@ static int view_named(const Loader *l, const char *name, size_t n)
 
 static bool read_unpacked(Loader *l, const char *path, char **data, size_t *size)
 {
-    if (!read_file(l->cx->arena, path, data, size)) {
+    if (!read_file(l->cx->arena, path, SIZE_MAX, data, size)) {
         diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` cannot be read: %s", path, strerror(errno));
         *l->status = EXIT_NO_INPUT;
         return false;
     }
     if (!gzip_is(*data, *size)) return true;
     char *packed = *data;
-    if (gzip_inflate(l->cx->arena, packed, *size, data, size)) return true;
-    diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` is damaged: its gzip data is cut off or does not unpack", path);
-    return false;
+    const char *why = gzip_inflate(l->cx->arena, packed, *size, data, size);
+    if (why) diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` is damaged: %s", path, why);
+    return !why;
 }
 
 static bool take_array(Loader *l, int view, const char *path, const RawArray *a)

@@ -57,7 +57,9 @@ const char *view_type_text(Arena *arena, const nnrt_view *view); /* i32<10>[N] *
 
 /* ---- gzip.c ---- */
 bool gzip_is(const char *data, size_t size);
-bool gzip_inflate(Arena *arena, const char *data, size_t size, char **out_data, size_t *out_size); /* false: damaged */
+/* NULL, or why not. */
+const char *gzip_inflate(Arena *arena, const char *data, size_t size, char **out_data, size_t *out_size);
+size_t unpacked_limit(size_t packed); /* bytes that so many packed ones may become */
 
 /* ---- idx.c, npy.c: false after a message ---- */
 bool idx_is(const char *data, size_t size);

@@ -26,7 +26,7 @@ static bool npy_descr(const char *at, RawArray *out)
     if (!at || (*at != '\'' && *at != '"')) return false;
     at++;
     out->big_endian = *at == '>';
-    if (!strchr("<>|=", *at)) return false;
+    if (!*at || !strchr("<>|=", *at)) return false;
     for (size_t i = 0; i < COUNT(npy_scalars); i++)
         if (!strncmp(at + 1, npy_scalars[i].code, 2) && (at[3] == '\'' || at[3] == '"'))
             out->scalar = npy_scalars[i].scalar;

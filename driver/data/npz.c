@@ -39,13 +39,10 @@ bool npz_names(Cx *cx, const char *path, Names *out)
     return npz_error(cx, path, rc == UNZ_END_OF_LIST_OF_FILE ? "it holds no array" : "its directory is damaged");
 }
 
-enum { LARGEST_RATIO = 1032 }; /* deflate cannot pack tighter; what claims to is damaged */
-
 /* Closing tells whether the checksum is right. */
 static bool unpack(Arena *arena, unzFile zip, const unz_file_info64 *info, char **out)
 {
-    if (info->uncompressed_size / LARGEST_RATIO > info->compressed_size || unzOpenCurrentFile(zip) != UNZ_OK)
-        return false;
+    if (unzOpenCurrentFile(zip) != UNZ_OK) return false;
     uint64_t at = 0, size = info->uncompressed_size;
     *out = arena_alloc(arena, (size_t)size + 1);
     for (int n = 1; n > 0 && at < size; at += n > 0 ? (uint64_t)n : 0)
@@ -59,9 +56,13 @@ bool npz_read(Cx *cx, const char *path, const char *name, RawArray *out)
     char *data = NULL;
     unzFile zip = unzOpen64(path);
     if (!zip) return npz_error(cx, path, "its directory, at the end of the file, is missing, empty or damaged");
-    bool ok = unzLocateFile(zip, str_format(cx->arena, "%s.npy", name), 1) == UNZ_OK &&
-              member_name(cx->arena, zip, &info) && unpack(cx->arena, zip, &info, &data);
+    bool ok = unzLocateFile(zip, str_format(cx->arena, "%s.npy", name), 1) == UNZ_OK && member_name(cx->arena, zip, &info);
+    bool tight = ok && info.uncompressed_size > unpacked_limit(info.compressed_size);
+    ok = ok && !tight && unpack(cx->arena, zip, &info, &data);
     unzClose(zip);
+    if (tight)
+        return npz_error(cx, path, str_format(cx->arena, "its array `%s` would unpack to %llu bytes, far more than is packed: "
+                         "if it should, save it with numpy.savez", name, (unsigned long long)info.uncompressed_size));
     const char *where = str_format(cx->arena, "%s: %s", path, name);
     if (!ok) return npz_error(cx, path, str_format(cx->arena, "its array `%s` is cut off or damaged", name));
     if (npy_is(data, (size_t)info.uncompressed_size))

@@ -21,6 +21,11 @@ int data_given(Args *a, const TrainInfo *info, const char *const **out_specs)
     }
     const char **own = NEW(a->cx->arena, const char *);
     *own = beside(a, info->data);
+    if (path_is_endless(*own)) {
+        usage_error("the data of `%s`, `%s`, is no file but a pipe or a device; --data takes it all the same",
+                    a->operands.at[0], *own);
+        return 0;
+    }
     *out_specs = own;
     return 1;
 }

@@ -55,7 +55,7 @@ static bool keep_metrics(RunFolder *f, uint64_t epoch)
 {
     char *text;
     size_t n;
-    if (!read_file(f->arena, inside(f, "metrics.csv"), &text, &n)) return true;
+    if (!read_file(f->arena, inside(f, "metrics.csv"), SIZE_MAX, &text, &n)) return true;
     for (const char *line = text, *end; line < text + n; line = end + 1) {
         end = memchr(line, '\n', (size_t)(text + n - line));
         if (!end || (line > text && strtoull(line, NULL, 10) >= epoch)) break;

@@ -218,7 +218,7 @@ static void add_source(const Page *p, Text *to)
     char *text;
     size_t size;
     const char *path = p->setup->model_file;
-    if (!path || !strcmp(path, "-") || !read_file(to->arena, path, &text, &size)) return;
+    if (!path || !strcmp(path, "-") || !read_file(to->arena, path, MOST_TEXT, &text, &size)) return;
     open_section(to, "The model");
     text_add(to, "<pre>");
     xml_text(to, str_copy_n(to->arena, text, size));

@@ -135,7 +135,7 @@ static void read_earlier(Report *r)
     char *text;
     size_t size;
     const char *path = str_format(r->setup.arena, "%s/metrics.csv", r->setup.folder);
-    if (read_file(r->setup.arena, path, &text, &size)) history_read_csv(r->history, text);
+    if (read_file(r->setup.arena, path, SIZE_MAX, &text, &size)) history_read_csv(r->history, text);
 }
 
 Report *report_start(const ReportSetup *setup)

@@ -24,7 +24,7 @@ static Compiled compile_with(const char *name, const char *level, bool fuse, con
     PassOptions passes = {.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true};
     CodegenOptions how = {.march = level, .level = 2, .weights = weights};
     Bytes object;
-    File *f = file_parse(c.cx, source_read(c.cx->arena, path, name));
+    File *f = file_parse(c.cx, source_read(c.cx->arena, path, name, MOST_TEXT));
     c.p = flat_build(c.cx, f, &options);
     bool good = c.p && passes_run(c.p, &passes) && codegen_emit(c.p, &how, EMIT_OBJECT, &object);
     diags_print(c.cx->diags, stderr, false);

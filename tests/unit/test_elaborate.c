@@ -387,7 +387,7 @@ static void test_docs(void **state)
         char *page;
         size_t size;
         int blocks = 0;
-        assert_true(read_file(cx->arena, pages[i].path, &page, &size));
+        assert_true(read_file(cx->arena, pages[i].path, SIZE_MAX, &page, &size));
         for (const char *at = page; (at = strstr(at, "```nn\n")); blocks++) {
             at += strlen("```nn\n");
             const char *end = strstr(at, "```");

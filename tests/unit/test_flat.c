@@ -21,7 +21,7 @@ static const char *print(Cx *cx, const Program *p)
 static void comes_back(const char *name)
 {
     Cx *cx = cx_new();
-    Source *s = source_read(cx->arena, str_format(cx->arena, "%s/tests/unit/flat/%s", NNC_ROOT, name), name);
+    Source *s = source_read(cx->arena, str_format(cx->arena, "%s/tests/unit/flat/%s", NNC_ROOT, name), name, MOST_TEXT);
     assert_non_null(s);
     Program *p = read_flat(cx, s->text);
     if (!p) diags_print(cx->diags, stderr, false);
@@ -88,7 +88,7 @@ static const char *replaced(Cx *cx, const char *text, const char *was, const cha
 static void plan_refused(const char *was, const char *now, const char *words)
 {
     Cx *cx = cx_new();
-    Source *s = source_read(cx->arena, NNC_ROOT "/tests/unit/flat/planned.nn", "planned.nn");
+    Source *s = source_read(cx->arena, NNC_ROOT "/tests/unit/flat/planned.nn", "planned.nn", MOST_TEXT);
     assert_null(read_flat(cx, replaced(cx, s->text, was, now)));
     const Diag *d = cx->diags->list.at[cx->diags->list.n - 1];
     if (!strstr(d->message, words)) fail_msg("%s", d->message);

@@ -80,7 +80,7 @@ static void test_same_bytes(void **state)
     assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, "one.so"));
     bench_emit(b);
     assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, "two.so"));
-    assert_true(read_file(b->cx->arena, "one.so", &one, &n) && read_file(b->cx->arena, "two.so", &two, &m));
+    assert_true(read_file(b->cx->arena, "one.so", SIZE_MAX, &one, &n) && read_file(b->cx->arena, "two.so", SIZE_MAX, &two, &m));
     assert_int_equal(n, m);
     assert_memory_equal(one, two, n);
 }
@@ -93,7 +93,7 @@ static void test_failure_leaves_the_old_file(void **state)
     assert_true(write_file("model.so", "old", 3));
     assert_false(codegen_link(b->p, (Bytes){"no object", 9}, SANITIZE_NONE, "model.so"));
     assert_int_equal(b->cx->diags->errors, 1);
-    assert_true(read_file(b->cx->arena, "model.so", &text, &n) && n == 3 && memcmp(text, "old", 3) == 0);
+    assert_true(read_file(b->cx->arena, "model.so", SIZE_MAX, &text, &n) && n == 3 && memcmp(text, "old", 3) == 0);
     assert_int_equal(files_here(false), 1);
 }
 

@@ -1,0 +1,14 @@
+/* A table of text, for three inputs and for one. */
+#include "driver/data/data.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Arena *a = arena_new();
+    const char *table = memory_file(data, size);
+    load_data(&table, 1, data_views, 3);
+    const char *one = str_format(a, "y=%s", table);
+    load_data(&one, 1, &data_views[2], 1);
+    arena_free(a);
+    return 0;
+}
