@@ -1,6 +1,6 @@
-/* Several levels in one file. Everything is emitted once a level, under names of its own; what a host calls is chosen when
-   the file is loaded: an indirect function (IFUNC) is whatever its resolver returns, and a resolver asks the CPU. So a
-   call costs what it always costs, and nothing is written after loading. */
+/* Several levels in one file. Everything is emitted once a level, under names of its own; what a host calls is chosen
+   when the file is loaded: an indirect function (IFUNC) is whatever its resolver returns, and a resolver asks the CPU.
+   So a call costs what it always costs, and nothing is written after loading. */
 #include "codegen/target/target.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* aarch64: vectors of 16 bytes and fused products are in every processor of it, so that its one level needs no feature. */
+/* aarch64: vectors of 16 bytes and fused products are in every processor of it, so its one level needs no feature. */
 #include "codegen/target/target.h"
 #include <llvm-c/Target.h>
 

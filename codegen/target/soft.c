@@ -1,6 +1,6 @@
 /* What a 32-bit machine lacks: f64 arithmetic, conversions and division of 64 bits. LLVM calls them by the names that
-   Arm's run-time ABI gives them; here they are, as functions of the object's own, in integers, rounded as IEEE 754 says.
-   Sums, products and both at once are one function, since a + b is a*1 + b and a*b is a*b - 0, to the bit. */
+   Arm's run-time ABI gives them; here they are, as functions of the object's own, in integers, rounded as IEEE 754
+   says. Sums, products and both at once are one function: a + b is a*1 + b, and a*b is a*b - 0, to the bit. */
 #include "codegen/target/target.h"
 #include <string.h>
 
@@ -75,7 +75,11 @@ static Val signed_bits(const Soft *s, const Format *f, Val sign, Val size)
 }
 
 static Val infinity(const Soft *s, const Format *f) { return whole(s, top_exponent(f) << f->mantissa); }
-static Val not_a_number(const Soft *s, const Format *f) { return whole(s, (2 * top_exponent(f) + 1) << (f->mantissa - 1)); }
+static Val not_a_number(const Soft *s, const Format *f)
+{
+    return whole(s, (2 * top_exponent(f) + 1) << (f->mantissa - 1));
+}
+
 
 /* To the nearest float, of two the even one; the last bit of the significand may stand for all that follow it. */
 static Val pack(const Soft *s, const Format *f, Parts p)
@@ -364,7 +368,8 @@ static Val negated_if(const Soft *s, Val c, Val a) { return pick(s, c, sub(s, wh
 static void body_signed_divmod(const Soft *s, int how)
 {
     (void)how;
-    Val a = argument(s, 0), b = argument(s, 1), zero = whole(s, 0), a_under = less(s, a, zero), b_under = less(s, b, zero);
+    Val a = argument(s, 0), b = argument(s, 1), zero = whole(s, 0);
+    Val a_under = less(s, a, zero), b_under = less(s, b, zero);
     Val f = LLVMGetNamedFunction(s->cg->module, "__aeabi_uldivmod");
     Val args[] = {negated_if(s, a_under, a), negated_if(s, b_under, b)};
     Val made = LLVMBuildCall2(s->b, LLVMGlobalGetValueType(f), f, args, 2, "");

@@ -95,7 +95,8 @@ static LLVMValueRef emit_saved_state(Cg *cg)
 static LLVMValueRef add_flag(Cg *cg, LLVMValueRef found, LLVMValueRef word, uint32_t bits, uint64_t flag)
 {
     LLVMBuilderRef b = cg->builder;
-    LLVMValueRef mask = word_const(cg, bits), has = LLVMBuildICmp(b, LLVMIntEQ, LLVMBuildAnd(b, word, mask, ""), mask, "");
+    LLVMValueRef mask = word_const(cg, bits), both = LLVMBuildAnd(b, word, mask, "");
+    LLVMValueRef has = LLVMBuildICmp(b, LLVMIntEQ, both, mask, "");
     LLVMValueRef with = LLVMBuildOr(b, found, const_i64(cg, (int64_t)flag), "");
     return LLVMBuildSelect(b, has, with, found, "");
 }

@@ -105,7 +105,7 @@ static bool load_weights(Args *a, const void **out)
     Running r;
     Args plain = *a;
     plain.values[OPT_MARCH].n = plain.values[OPT_MCPU].n = plain.values[OPT_TRIPLE].n = 0;
-    plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
+    plain.values[OPT_PORTABLE].n = plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
     if (build_running(&plain, &r)) return false;
     char message[1024] = "";
     void *params = arena_alloc(a->cx->arena, (size_t)r.model->params_bytes + 64);

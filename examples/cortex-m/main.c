@@ -1,5 +1,5 @@
-/* Trains the two-rings network where there is no system and no heap: every buffer is static, and nothing is linked in but
-   rings.o. Prints how it learns, and at the end its parameters bit by bit: they are those of any other machine whose
+/* Trains the two-rings network where there is no system and no heap: every buffer is static, and nothing is linked in
+   but rings.o. Prints how it learns, and at the end its parameters bit by bit: they are those of any other machine whose
    products and sums fuse. */
 #include "board.h"
 #include "rings.h"

@@ -1,5 +1,6 @@
-/* host MODEL.so ...: runs every entry of every model at several sizes and by several workers, on inputs that follow from
-   a seed, and prints what came out as hashes of bits. Made for two machines, it says the same on both or one is wrong. */
+/* host MODEL.so ...: runs every entry of every model at several sizes and by several workers, on inputs that follow
+   from a seed, and prints what came out as hashes of bits. Made for two machines, it says the same on both, or one is
+   wrong. */
 #include "nnrt.h"
 #include <inttypes.h>
 #include <stdio.h>

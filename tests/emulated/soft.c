@@ -1,5 +1,5 @@
-/* Numbers whose sums, products, quotients and conversions are hard to round, through every function of soft.nn. Prints a
-   hash of the bits of each result; a machine with instructions for them says what is right. */
+/* Numbers whose sums, products, quotients and conversions are hard to round, through every function of soft.nn. Prints
+   a hash of the bits of each result; a machine with instructions for them says what is right. */
 #include "board.h"
 #include "soft.h"
 

@@ -7,7 +7,8 @@ build, root = map(pathlib.Path, sys.argv[1:3])
 nnc, board, emulated = build / "nnc", root / "examples/cortex-m", root / "tests/emulated"
 GCC, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing", "-ffp-contract=off"]
-BARE = ["-mthumb", "-mfloat-abi=hard", "-ffreestanding", "-nostdlib", "-Wl,--gc-sections,-z,noexecstack", "-T", board / "board.ld"]
+BARE = ["-mthumb", "-mfloat-abi=hard", "-ffreestanding", "-nostdlib", "-Wl,--gc-sections,-z,noexecstack", "-T",
+        board / "board.ld"]
 MACHINES = {"cortex-m4": ("fpv4-sp-d16", "mps2-an386"), "cortex-m7": ("fpv5-d16", "mps2-an500")}
 TARGET = "--target=thumbv7em-none-eabihf"
 MODELS = ["examples/rings/rings", "examples/digits/digits", "examples/tiny/tiny", "tests/unit/flat/kernels",
@@ -15,7 +16,8 @@ MODELS = ["examples/rings/rings", "examples/digits/digits", "examples/tiny/tiny"
 
 
 def run(*words, **options):
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options).stdout
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          **options).stdout
 
 
 def calls_nothing(work, cpu):
@@ -29,7 +31,8 @@ def run_here(work, model, main, *options):
     folder = work / "here"
     folder.mkdir(exist_ok=True)
     run(nnc, model, "-march=x86-64-v3", "-o", folder / "model.o", *options)
-    run("cc", *FLAGS, "-I", folder, "-I", board, main, emulated / "native_board.c", folder / "model.o", "-o", folder / "main")
+    run("cc", *FLAGS, "-I", folder, "-I", board, main, emulated / "native_board.c", folder / "model.o", "-o",
+        folder / "main")
     return run(folder / "main")
 
 
@@ -76,4 +79,5 @@ with tempfile.TemporaryDirectory() as name:
         calls_nothing(work, cpu)
     refused = subprocess.run([nnc, rings, TARGET, "--emit=so", "-o", work / "no.so"], stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1 and "take the object" in refused.stderr and not (work / "no.so").exists(), refused
-print("trained on two boards as here, to the bit, in f32 and in f64; %s of 256 points right; %d objects call nothing" % (last, len(MODELS)))
+print("trained on two boards as here, to the bit, in f32 and in f64; %s of 256 points right; %d objects call nothing"
+      % (last, len(MODELS)))

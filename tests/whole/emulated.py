@@ -49,7 +49,8 @@ def same_results(work, hosts, models):
 def same_training(work, example, source, data):
     """The parameters after an epoch of a C program that links the model in."""
     results = []
-    for compiler, emulator, options in (("cc", [], ["-march=" + LEVEL]), (CROSS, EMULATOR, ["--target=aarch64-linux-gnu"])):
+    for compiler, emulator, options in (("cc", [], ["-march=" + LEVEL]),
+                                        (CROSS, EMULATOR, ["--target=aarch64-linux-gnu"])):
         folder = work / ("%s-%s" % (example, compiler))
         folder.mkdir()
         run(nnc, root / "examples" / example / (example + ".nn"), *options, "-o", folder / (example + ".o"))
@@ -90,4 +91,5 @@ with tempfile.TemporaryDirectory() as name:
         digits.append(work / kind)
         digits[-1].write_bytes(gzip.decompress((root / ("examples/digits/data/train-%s-ubyte.gz" % kind)).read_bytes()))
     same_training(work, "digits", "train.c", digits)
-print("%d models: %d results are the same bits on aarch64, and so are the parameters after an epoch" % (len(models), results))
+print("%d models: %d results are the same bits on aarch64, and so are the parameters after an epoch"
+      % (len(models), results))

@@ -2,7 +2,7 @@
 """One file with every level, on this machine and on emulated older ones: the level is the best that runs there, and what
 comes out are the bits of a file with that level alone, through libnnrt and through the plain functions. A file for one
 level is refused in a sentence where the level does not run."""
-import pathlib, re, shutil, subprocess, sys, tempfile
+import json, pathlib, re, shutil, subprocess, sys, tempfile
 
 build, root = map(pathlib.Path, sys.argv[1:3])
 nnc = build / "nnc"
@@ -22,7 +22,8 @@ MODELS = ["examples/rings/rings", "tests/unit/flat/kernels", "tests/unit/flat/pa
 
 
 def run(*words, **options):
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **options).stdout
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          **options).stdout
 
 
 def level_here():
@@ -45,6 +46,18 @@ def same_through_library(work, model, machines):
     assert not sections, sections
 
 
+def carries_weights(work):
+    """What is read at compile time comes through: values by way of this machine, into a file for any."""
+    rings = root / "examples/rings"
+    run(nnc, "train", rings / "rings.nn", "--data", rings / "rings.csv", "-q", "--epochs=1", "--log", work / "run")
+    body = (work / "run/last.safetensors").read_bytes()
+    data = 8 + int.from_bytes(body[:8], "little")
+    begin, end = json.loads(body[8:data])["rings.dense2.w"]["data_offsets"]
+    for options in (["--portable"], ["--target=aarch64-linux-gnu"]):
+        run(nnc, rings / "rings.nn", *options, "-w", work / "run/last.safetensors", "-o", work / "weights.o")
+        assert body[data + begin:data + end] in (work / "weights.o").read_bytes(), "%s leaves weights out" % options
+
+
 def same_through_functions(work, machines):
     """The training program, linked with the object itself."""
     example, params = root / "examples/rings", {}
@@ -61,9 +74,9 @@ def same_through_functions(work, machines):
 
 
 def refused(work):
-    for emulator, level, lacks in ((["-cpu", "Nehalem"], "x86-64-v3", "AVX2"), (["-cpu", "Haswell"], "x86-64-v4", "AVX512F")):
+    for cpu, level, lacks in (("Nehalem", "x86-64-v3", "AVX2"), ("Haswell", "x86-64-v4", "AVX512F")):
         run(nnc, root / "examples/rings/rings.nn", "-march=" + level, "-o", work / "m.so")
-        done = subprocess.run(["qemu-x86_64", *emulator, work / "host", work / "m.so"], stdout=subprocess.PIPE,
+        done = subprocess.run(["qemu-x86_64", "-cpu", cpu, work / "host", work / "m.so"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
         assert done.returncode == 1 and "was compiled for %s, and this machine lacks" % level in done.stdout and \
             lacks in done.stdout, done
@@ -72,16 +85,19 @@ def refused(work):
 if not shutil.which("qemu-x86_64"):
     print("SKIP: qemu-x86_64 is not installed")
     sys.exit(77)
-MACHINES = [([], level_here()), (["qemu-x86_64", "-cpu", "Nehalem"], "x86-64"), (["qemu-x86_64", "-cpu", "Haswell"], "x86-64-v3")]
+MACHINES = [([], level_here()), (["qemu-x86_64", "-cpu", "Nehalem"], "x86-64"),
+            (["qemu-x86_64", "-cpu", "Haswell"], "x86-64-v3")]
 with tempfile.TemporaryDirectory() as name:
     work = pathlib.Path(name)
     for folder in ("portable", *(level for _, level in MACHINES)):
         (work / folder).mkdir(exist_ok=True)
     (work / "level.c").write_text(LEVEL)
     for program, source in (("host", root / "tests/emulated/host.c"), ("level", work / "level.c")):
-        run("cc", *FLAGS, source, *sorted((root / "runtime").glob("*.c")), "-o", work / program, "-lpthread", "-ldl", "-lm")
+        run("cc", *FLAGS, source, *sorted((root / "runtime").glob("*.c")), "-o", work / program, "-lpthread", "-ldl",
+            "-lm")
     for model in MODELS:
         same_through_library(work, model, MACHINES)
     same_through_functions(work, MACHINES)
+    carries_weights(work)
     refused(work)
 print("each level of a portable file is itself on %d machines" % len(MACHINES))
