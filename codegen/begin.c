@@ -219,7 +219,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
     g.astray = place_astray(cg, g.frame, AREA_ALIGNMENT);
     if (code->entry->nsymbols)
         g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
-    LLVMValueRef past = const_i64(cg, frame_bytes(cg));
+    LLVMValueRef past = const_i64(cg, frame_bytes(cg, &code->used));
     keep(cg, &g, FRAME_WORK, LLVMBuildInBoundsGEP2(b, cg->i8, g.frame, &past, 1, ""));
     take_pointers(cg, &g);
     take_step(cg, &g);

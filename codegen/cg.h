@@ -39,6 +39,7 @@ typedef struct Cg {
     struct Kernel *kernel;   /* the one being emitted, loop.c */
     struct KernelText *kernels; /* those emitted so far, kernel.c */
     struct Portable *portable; /* portable.c; NULL: one level alone */
+    LLVMValueRef *frozen;    /* by program tensor: the constant that begins with its values; pull.c */
 } Cg;
 
 /* ---- llvm.c: the context, the module, the few builders that LLVM's C API lacks. Only *InContext functions. ---- */
@@ -112,12 +113,14 @@ typedef struct Entry {
     EntryKind kind;
     const char *name;       /* of its model or train block */
     const char *function;   /* of the C function: "digits_predict" */
+    const char *verb;       /* what macros call it: "predict", "M" of another model, "T_step" of another train block */
     Graph *graph;
     int train;              /* of its train block, or -1 */
     bool draws;             /* random numbers: predict takes a step for them */
     int nsymbols;
     const int *symbols;     /* in program symbols, ascending */
     Facts facts;            /* about these */
+    int64_t work;           /* bytes of its workspace, where they depend on no size; else -1 */
     int nargs;
     Arg args[64];           /* in the order of the C function */
 } Entry;
@@ -154,7 +157,8 @@ typedef struct Frame {
     DimList used;            /* those of the graph being emitted */
 } Frame;
 void frame_open(Cg *cg);
-int64_t frame_bytes(const Cg *cg);               /* once all kernels are emitted */
+int64_t frame_least(Program *p);                 /* bytes of a frame that holds no formula */
+int64_t frame_bytes(const Cg *cg, const DimList *used); /* of one that holds these */
 LLVMValueRef frame_address(Cg *cg, LLVMValueRef frame, int slot);
 LLVMValueRef frame_load(Cg *cg, int slot, LLVMTypeRef type); /* in a kernel, once */
 LLVMValueRef dim_value(Cg *cg, const Dim *d);    /* i64: a constant, or read from the frame */
@@ -269,7 +273,6 @@ void kernel_call(Cg *cg, const Node *node, LLVMValueRef function, LLVMValueRef l
 /* ---- size.c: functions of the sizes that a host gives ---- */
 LLVMValueRef *symbols_load(Cg *cg, const Entry *e, LLVMValueRef sizes); /* by program symbol; NULL: not of this entry */
 LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used); /* i1 (ptr sizes): all within bounds */
-LLVMValueRef bytes_emit(Cg *cg, const Entry *e, LLVMValueRef check);        /* nnrt_bytes_fn of the workspace */
 LLVMValueRef formula_emit(Cg *cg, const Entry *e, const Dim *d, const char *name); /* nnrt_bytes_fn of any size */
 LLVMValueRef condition_emit(Cg *cg, const Entry *e, const Condition *c);           /* nnrt_bytes_fn: does it hold? */
 LLVMValueRef ratio_emit(Cg *cg, const Entry *e, const Dim *top, const Dim *bottom); /* nnrt_value_fn */
@@ -292,6 +295,7 @@ typedef struct EntryCode {
     int nphases;
     DimList used;               /* formulas that begin puts into the frame */
 } EntryCode;
+LLVMValueRef bytes_emit(Cg *cg, const EntryCode *code);   /* size.c: nnrt_bytes_fn of the workspace */
 LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exported); /* with its first block */
 void fail_if(Cg *cg, LLVMValueRef condition, int status); /* in a function that gives a status */
 enum { AREA_ALIGNMENT = 64 };                             /* of params, grads, opt and workspace */

@@ -9,7 +9,6 @@ typedef struct CodegenOptions {
     const char *march;      /* a name in target.def, or "native"; NULL: native, or the first of the target */
     int level;              /* -O0 .. -O3 */
     bool debug;             /* -g */
-    const void *weights;    /* params area to embed (-w), params_bytes long, or NULL */
     Sanitizer sanitize;
     const char *target;     /* LLVM's triple; NULL: that of march */
     bool portable;          /* march and each level above it, chosen at load; without march from the least on */

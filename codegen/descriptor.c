@@ -18,18 +18,6 @@ static LLVMValueRef *slots_new(Cg *cg, int n)
     return NEW_ARRAY(cg->arena, LLVMValueRef, n + 1);
 }
 
-/* "digits.nn:8", in the text that the user wrote where a definition was applied there. */
-static const char *where(Cg *cg, Span span, const Site *site)
-{
-    while (site && site->applied)
-        site = site->applied;
-    if (site)
-        span = site->span;
-    if (!span.source)
-        return cg->program->file ? cg->program->file : cg->program->name;
-    return str_format(cg->arena, "%s:%d", span.source->name, source_line(span.source, span.lo));
-}
-
 static int symbol_place(Cg *cg, const Symbol *s)
 {
     int n;
@@ -92,7 +80,7 @@ static LLVMValueRef inputs_const(Cg *cg, const Entry *e)
     LLVMValueRef *at = slots_new(cg, g->inputs.n);
     for (int i = 0; i < g->inputs.n; i++) {
         const GraphInput *in = &g->inputs.at[i];
-        at[i] = view_const(cg, e, in->name, in->value->type, where(cg, in->span, NULL));
+        at[i] = view_const(cg, e, in->name, in->value->type, program_line(cg->program, in->span, NULL));
     }
     return array_const(cg, "inputs", abi_type(cg, ABI_nnrt_view), at, g->inputs.n);
 }
@@ -107,7 +95,7 @@ static LLVMValueRef outputs_const(Cg *cg, const Entry *e, int *out_n)
         if (r->kind != RESULT_OUTPUT)
             continue;
         const Value *v = g->body->last->in[i];
-        at[r->index] = view_const(cg, e, output_name(g, r->index), v->type, where(cg, NO_SPAN, g->site));
+        at[r->index] = view_const(cg, e, output_name(g, r->index), v->type, program_line(cg->program, NO_SPAN, g->site));
         n++;
     }
     *out_n = n;
@@ -253,28 +241,28 @@ static LLVMValueRef tensor_const(Cg *cg, const Tensor *t)
 {
     AbiConst c = {.of = ABI_nnrt_tensor};
     LLVMValueRef *dims = slots_new(cg, t->type.rank);
-    int64_t bytes = dtype_bytes(t->type.dtype), size = 0;
+    int64_t size = 0;
     for (int i = 0; i < t->type.rank; i++) {
         if (!dim_known(t->type.axes[i].dim, &size))
             UNREACHABLE("a tensor whose size is not known");
         dims[i] = const_i64(cg, size);
-        bytes *= size;
     }
     SET_TEXT(cg, c, nnrt_tensor, name, t->key);
-    SET_TEXT(cg, c, nnrt_tensor, where, where(cg, NO_SPAN, t->site));
+    SET_TEXT(cg, c, nnrt_tensor, where, program_line(cg->program, NO_SPAN, t->site));
     SET_INT(cg, c, nnrt_tensor, role, t->role);
     SET_INT(cg, c, nnrt_tensor, dtype, t->type.dtype);
     SET_INT(cg, c, nnrt_tensor, rank, t->type.rank);
     SET_INT(cg, c, nnrt_tensor, train, t->train);
     SET(c, nnrt_tensor, dims, array_const(cg, "dims", cg->i64, dims, t->type.rank));
     SET_INT(cg, c, nnrt_tensor, offset, t->offset);
-    SET_INT(cg, c, nnrt_tensor, bytes, bytes);
+    SET_INT(cg, c, nnrt_tensor, bytes, tensor_bytes(cg->program, t));
     return abi_const(cg, &c);
 }
 
-static LLVMValueRef tensors_const(Cg *cg)
+/* Of a frozen model a host knows none: there is nothing that it could read or write. */
+static LLVMValueRef tensors_const(Cg *cg, int *out_n)
 {
-    int n = cg->program->tensors.n;
+    int n = *out_n = cg->program->frozen ? 0 : cg->program->tensors.n;
     LLVMValueRef *at = slots_new(cg, n);
     for (int i = 0; i < n; i++)
         at[i] = tensor_const(cg, &cg->program->tensors.at[i]);
@@ -325,7 +313,7 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
 {
     Program *p = cg->program;
     AbiConst c = {.of = ABI_nnrt_model};
-    int nsymbols;
+    int nsymbols, ntensors;
     SET_INT(cg, c, nnrt_model, size, abi_bytes(cg, ABI_nnrt_model));
     SET_INT(cg, c, nnrt_model, abi, NNRT_ABI_NUMBER);
     SET_TEXT(cg, c, nnrt_model, name, p->name);
@@ -339,12 +327,12 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     SET_INT(cg, c, nnrt_model, grads_bytes, p->params_bytes);
     SET_INT(cg, c, nnrt_model, opt_bytes, p->opt_bytes);
     SET(c, nnrt_model, symbols, symbols_const(cg, &nsymbols));
-    SET(c, nnrt_model, tensors, tensors_const(cg));
+    SET(c, nnrt_model, tensors, tensors_const(cg, &ntensors));
     SET(c, nnrt_model, hypers, hypers_const(cg));
     SET(c, nnrt_model, entries, entries_const(cg, entries, codes));
     SET(c, nnrt_model, trains, trains_const(cg));
     SET_INT(cg, c, nnrt_model, nsymbols, nsymbols);
-    SET_INT(cg, c, nnrt_model, ntensors, p->tensors.n);
+    SET_INT(cg, c, nnrt_model, ntensors, ntensors);
     SET_INT(cg, c, nnrt_model, nhypers, p->hypers.n);
     SET_INT(cg, c, nnrt_model, nentries, entries.n);
     SET_INT(cg, c, nnrt_model, ntrains, p->trains.n);

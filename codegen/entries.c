@@ -90,10 +90,18 @@ bool graph_fits_stack(const Graph *g)
 
 bool init_fits_stack(const Program *p) { return graph_fits_stack(p->init) && graph_fits_stack(p->start); }
 
-static void add_args(Entry *e)
+/* A frozen model whose sizes are all fixed spares its host a workspace, where that is small. */
+static bool works_on_stack(const Program *p, const Entry *e)
+{
+    bool may = e->kind == ENTRY_UPDATE || (p->frozen && e->nsymbols == 0);
+    return may && graph_fits_stack(e->graph);
+}
+
+static void add_args(const Program *p, Entry *e)
 {
     bool writes = e->kind == ENTRY_UPDATE || e->kind == ENTRY_STEP, trains = e->kind != ENTRY_PREDICT;
-    add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
+    if (!p->frozen)
+        add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
     if (writes)
         add_arg(e, ARG_OPT, 0);
     for (int i = 0; i < e->nsymbols; i++)
@@ -113,18 +121,30 @@ static void add_args(Entry *e)
         add_arg(e, ARG_GRADS, 0);
     if (trains && e->kind != ENTRY_UPDATE)
         add_arg(e, ARG_TOTALS, 0);
-    if (e->kind != ENTRY_UPDATE || !graph_fits_stack(e->graph))
+    if (!works_on_stack(p, e))
         add_arg(e, ARG_WORK, 0);
 }
 
-static const char *function_name(Program *p, EntryKind kind, const char *name)
+static int64_t work_of(Program *p, const Entry *e)
+{
+    int64_t bytes = 0;
+    bool known = !e->graph->work_bytes || dim_known(e->graph->work_bytes, &bytes);
+    return known && (e->nsymbols == 0 || e->kind == ENTRY_UPDATE) ? frame_least(p) + bytes : -1;
+}
+
+static const char *verb_of(Program *p, const Entry *e)
 {
     static const char *const verbs[] = {"predict", "eval", "grad", "update", "step"};
-    bool main = str_equal(p->name, name);
-    if (kind == ENTRY_PREDICT)
-        return str_format(p->arena, "%s_%s", p->name, main ? verbs[kind] : name);
-    return main ? str_format(p->arena, "%s_%s", p->name, verbs[kind])
-                : str_format(p->arena, "%s_%s_%s", p->name, name, verbs[kind]);
+    if (str_equal(p->name, e->name))
+        return verbs[e->kind];
+    return e->kind == ENTRY_PREDICT ? e->name : str_format(p->arena, "%s_%s", e->name, verbs[e->kind]);
+}
+
+/* digits_predict(image, out, ws); where nothing but inputs and outputs is left, digits(image, out). */
+static const char *function_name(Program *p, const Entry *e)
+{
+    bool plain = p->frozen && str_equal(p->name, e->name) && works_on_stack(p, e);
+    return plain ? p->name : str_format(p->arena, "%s_%s", p->name, e->verb);
 }
 
 static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const char *name, int train)
@@ -133,11 +153,13 @@ static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const 
         return;
     Entry *e = &all->at[all->n++];
     *e = (Entry){.kind = kind, .name = name, .graph = g, .train = train, .draws = block_draws(g->body)};
-    e->function = function_name(p, kind, name);
     find_symbols(p, e);
     add_facts(p, e, &p->facts);
     add_facts(p, e, &g->facts);
-    add_args(e);
+    e->work = work_of(p, e);
+    e->verb = verb_of(p, e);
+    e->function = function_name(p, e);
+    add_args(p, e);
 }
 
 Entries entries_list(Program *p)

@@ -186,7 +186,7 @@ void entry_finish(Cg *cg, EntryCode *code)
 {
     const Entry *e = code->entry;
     code->check = sizes_check_emit(cg, e, &code->used);
-    code->bytes = bytes_emit(cg, e, code->check);
+    code->bytes = bytes_emit(cg, code);
     code->cost = formula_emit(cg, e, graph_cost(cg, e->graph), "cost");
     code->begin = begin_emit(cg, code);
 }

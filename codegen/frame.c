@@ -13,24 +13,32 @@ static bool count_views(Graph *g, void *context)
     return true;
 }
 
-void frame_open(Cg *cg)
+static Frame frame_of(Program *p)
 {
-    Program *p = cg->program;
-    Frame *f = NEW(cg->arena, Frame);
+    Frame f = {.hypers = FRAME_FIELDS};
     int most[2] = {0, 0};
     program_each_graph(p, count_views, most);
-    f->hypers = FRAME_FIELDS;
-    f->symbols = f->hypers + p->hypers.n;
-    f->inputs = f->symbols + p->symbols.n;
-    f->outputs = f->inputs + most[0];
-    f->sizes = f->outputs + most[1];
-    cg->frame = f;
+    f.symbols = f.hypers + p->hypers.n;
+    f.inputs = f.symbols + p->symbols.n;
+    f.outputs = f.inputs + most[0];
+    f.sizes = f.outputs + most[1];
+    return f;
 }
 
-int64_t frame_bytes(const Cg *cg)
+void frame_open(Cg *cg)
 {
-    int64_t bytes = 8 * ((int64_t)cg->frame->sizes + cg->frame->dims.n);
-    return (bytes + 63) / 64 * 64;
+    cg->frame = NEW(cg->arena, Frame);
+    *cg->frame = frame_of(cg->program);
+}
+
+static int64_t slots_bytes(int slots)
+{
+    return ((int64_t)slots * 8 + 63) / 64 * 64;
+}
+
+int64_t frame_least(Program *p)
+{
+    return slots_bytes(frame_of(p).sizes);
 }
 
 LLVMValueRef frame_address(Cg *cg, LLVMValueRef frame, int slot)
@@ -58,6 +66,16 @@ static int list_find(const DimList *list, const Dim *d)
         if (list->at[i] == d)
             return i;
     return -1;
+}
+
+int64_t frame_bytes(const Cg *cg, const DimList *used)
+{
+    int last = 0;
+    for (int i = 0; i < used->n; i++) {
+        int slot = list_find(&cg->frame->dims, used->at[i]) + 1;
+        last = slot > last ? slot : last;
+    }
+    return slots_bytes(cg->frame->sizes + last);
 }
 
 int frame_slot(Cg *cg, const Dim *d)

@@ -114,15 +114,28 @@ static void add_labels(Header *h, const Symbol *s)
         text_add(&h->text, " \"%s\"%s", plain(h->arena, s->labels[i]), i + 1 < s->nlabels ? "," : " */");
 }
 
+static bool takes_work(const Entry *e)
+{
+    bool takes = false;
+    for (int i = 0; i < e->nargs; i++) takes |= e->args[i].kind == ARG_WORK;
+    return takes;
+}
+
 static void add_sizes(Header *h)
 {
     Program *p = h->program;
     Text *t = &h->text;
-    text_add(t, "/* Bytes of the areas that the host holds, each aligned to 64. */\n");
-    text_add(t, "#define %s_PARAMS_BYTES %lld\n", h->upper, (long long)p->params_bytes);
+    text_add(t, "/* Bytes of the areas that the host holds, each aligned to 64; a workspace is here where no call's sizes\n"
+                "   decide it. */\n");
+    if (!p->frozen) text_add(t, "#define %s_PARAMS_BYTES %lld\n", h->upper, (long long)p->params_bytes);
     if (p->trains.n > 0)
         text_add(t, "#define %s_GRADS_BYTES %lld\n#define %s_OPT_BYTES %lld\n", h->upper, (long long)p->params_bytes,
                  h->upper, (long long)p->opt_bytes);
+    for (int i = 0; i < h->entries.n; i++) {
+        const Entry *e = &h->entries.at[i];
+        if (e->work >= 0 && takes_work(e))
+            text_add(t, "#define %s_%s_WORK_BYTES %lld\n", h->upper, upper_case(h->arena, e->verb), (long long)e->work);
+    }
     for (int i = 0; i < p->symbols.n; i++) {
         const Symbol *s = p->symbols.at[i];
         if (!s->fixed || s->abstract) continue;
@@ -137,7 +150,7 @@ static void add_tensors(Header *h)
 {
     static const char *const areas[] = {[ROLE_PARAM] = "params", [ROLE_STATE] = "params", [ROLE_OPT] = "opt"};
     Program *p = h->program;
-    if (p->tensors.n == 0) return;
+    if (p->tensors.n == 0 || p->frozen) return;
     text_add(&h->text, "/* Where each tensor begins in its area, dense and row-major; a gradient stands in grads\n"
                        "   where its parameter stands in params:\n");
     for (int i = 0; i < p->tensors.n; i++) {
@@ -333,31 +346,46 @@ static void add_entry(Header *h, const Entry *e)
     add_prototype(h, e->function, &params);
 }
 
-static void add_state_functions(Header *h)
+static void add_bytes_function(Header *h)
 {
-    const char *s = h->program->name;
     Text *t = &h->text;
     int n;
     const int *symbols = program_symbols(h->program, &n);
     text_add(t, "/* Bytes of an area, or of the workspace (ws) of a call of these sizes; 0: a size is out of\n"
                 "   bounds, or breaks what an entry demands of it. */\n"
                 "enum { %s_PARAMS = 0, %s_GRADS = 1, %s_OPT = 2", h->upper, h->upper, h->upper);
-    for (int i = 0; i < h->entries.n; i++) {
-        const char *verb = h->entries.at[i].function + strlen(s) + 1;
-        text_add(t, ",\n       %s_WORK_%s = %d", h->upper, upper_case(h->arena, verb), 3 + i);
-    }
-    bool needs_work = !init_fits_stack(h->program);
-    if (needs_work) text_add(t, ",\n       %s_WORK_INIT = %d", h->upper, 3 + h->entries.n);
-    text_add(t, " };\nint64_t %s_bytes(int32_t what", s);
+    for (int i = 0; i < h->entries.n; i++)
+        text_add(t, ",\n       %s_WORK_%s = %d", h->upper, upper_case(h->arena, h->entries.at[i].verb), 3 + i);
+    if (!init_fits_stack(h->program)) text_add(t, ",\n       %s_WORK_INIT = %d", h->upper, 3 + h->entries.n);
+    text_add(t, " };\nint64_t %s_bytes(int32_t what", h->program->name);
     for (int i = 0; i < n; i++) text_add(t, ", int64_t %s", h->program->symbols.at[symbols[i]]->name);
-    text_add(t, ");\n\n"
-                "/* First values of params and opt, settled by the seed; opt%s may be NULL%s.\n"
-                "   NNRT_OK, NNRT_ERR_NULL, NNRT_ERR_ARGUMENT (a place's alignment); so below. */\n"
-                "int32_t %s_init(void *params, void *opt, uint64_t seed, void *ws);\n\n"
-                "/* First values of opt alone, for params as they are: after the host wrote weights of its own. */\n"
-                "int32_t %s_start(const void *params, void *opt, uint64_t seed, void *ws);\n\n"
-                "/* To be called after the host wrote to params. */\n"
-                "int32_t %s_prepare(void *params);\n\n",
+    text_add(t, ");\n\n");
+}
+
+/* First values come from a seed, or from a file; a text says which. */
+static const char *first_values_text(const Program *p)
+{
+    int given = 0, all = 0;
+    for (int i = 0; i < p->tensors.n; i++) {
+        all += p->tensors.at[i].role != ROLE_OPT;
+        given += p->tensors.at[i].given.file != NULL;
+    }
+    if (!given) return "First values of params and opt, settled by the seed";
+    return given == all ? "First values: of params those that were compiled in, of opt settled by the seed"
+                        : "First values of params and opt, settled by the seed where none were compiled in";
+}
+
+static void add_state_functions(Header *h)
+{
+    const char *s = h->program->name;
+    bool needs_work = !init_fits_stack(h->program);
+    text_add(&h->text, "/* %s; opt%s may be NULL%s.\n"
+                       "   NNRT_OK, NNRT_ERR_NULL, NNRT_ERR_ARGUMENT (a place's alignment); so below. */\n"
+                       "int32_t %s_init(void *params, void *opt, uint64_t seed, void *ws);\n\n"
+                       "/* First values of opt alone, for params as they are: after the host wrote weights of its own. */\n"
+                       "int32_t %s_start(const void *params, void *opt, uint64_t seed, void *ws);\n\n"
+                       "/* To be called after the host wrote to params. */\n"
+                       "int32_t %s_prepare(void *params);\n\n", first_values_text(h->program),
              needs_work ? "" : " and ws", needs_work ? ", ws is that of WORK_INIT, of start too" : "", s, s, s);
 }
 
@@ -379,7 +407,8 @@ const char *codegen_header(Program *p)
     add_tensors(&h);
     add_settings(&h);
     for (int i = 0; i < p->trains.n; i++) add_totals(&h, &p->trains.at[i]);
-    add_state_functions(&h);
+    add_bytes_function(&h);
+    if (!p->frozen) add_state_functions(&h);
     for (int i = 0; i < h.entries.n; i++) add_entry(&h, &h.entries.at[i]);
     text_add(t, "/* The model's description: all that libnnrt needs. */\nconst nnrt_model *%s_model(void);\n\n"
                 "#ifdef __cplusplus\n}\n#endif\n#endif\n", p->name);

@@ -1,6 +1,7 @@
 /* First values: drawn from a seed, or taken from weights that were given at compile time. Those of an optimizer are made of
    the parameters as they then are. */
 #include "codegen/cg.h"
+#include <string.h>
 
 static void copy_word(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
 {
@@ -11,20 +12,48 @@ static void copy_word(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
     LLVMBuildStore(b, v, LLVMBuildInBoundsGEP2(b, cg->i8, copy[1], &i, 1, ""));
 }
 
+/* Tensors in the order of their places, as far as a host holds them as parameters. */
+static int place_tensors(Cg *cg, const Tensor **out)
+{
+    static const Role roles[] = {ROLE_PARAM, ROLE_STATE};
+    const Program *p = cg->program;
+    int n = 0;
+    for (size_t r = 0; r < COUNT(roles); r++)
+        for (int i = 0; i < p->tensors.n; i++)
+            if (p->tensors.at[i].role == roles[r])
+                out[n++] = &p->tensors.at[i];
+    return n;
+}
+
+/* The values of n tensors, side by side as in params. */
+static void copy_given(Cg *cg, const Tensor *const *run, int n, LLVMValueRef params)
+{
+    int64_t from = run[0]->offset, bytes = run[n - 1]->offset + (tensor_bytes(cg->program, run[n - 1]) + 7) / 8 * 8 - from;
+    char *values = arena_alloc(cg->arena, (size_t)bytes);
+    for (int i = 0; i < n; i++)
+        memcpy(values + run[i]->offset - from, run[i]->given.values, (size_t)tensor_bytes(cg->program, run[i]));
+    LLVMValueRef constant = LLVMConstStringInContext2(cg->context, values, (size_t)bytes, true), at = const_i64(cg, from);
+    LLVMValueRef copy[2] = {global_const(cg, "weights", constant, 64), NULL};
+    copy[1] = LLVMBuildInBoundsGEP2(cg->builder, cg->i8, params, &at, 1, "");
+    loop_each(cg, const_i64(cg, 0), const_i64(cg, bytes), 8, NULL, copy_word, copy);
+}
+
+/* What files give, over what a planned graph may still have made instead. */
 static void copy_weights(Cg *cg, LLVMValueRef params)
 {
-    int64_t n = cg->program->params_bytes;
-    if (!cg->options->weights || n == 0)
-        return;
-    LLVMValueRef bytes = LLVMConstStringInContext2(cg->context, cg->options->weights, (size_t)n, true);
-    LLVMValueRef copy[2] = {global_const(cg, "weights", bytes, 64), params};
-    loop_each(cg, const_i64(cg, 0), const_i64(cg, n), 8, NULL, copy_word, copy);
+    const Tensor **all = NEW_ARRAY(cg->arena, const Tensor *, cg->program->tensors.n + 1);
+    int n = place_tensors(cg, all);
+    for (int i = 0, end; i < n; i = end + 1) {
+        for (end = i; end < n && all[end]->given.values; end++) {}
+        if (end > i)
+            copy_given(cg, all + i, end - i, params);
+    }
 }
 
 static void fill_frame(Cg *cg, LLVMValueRef frame, LLVMValueRef f)
 {
     LLVMBuilderRef b = cg->builder;
-    LLVMValueRef zero = const_i64(cg, 0), one = LLVMConstReal(cg->f64, 1), past = const_i64(cg, frame_bytes(cg));
+    LLVMValueRef zero = const_i64(cg, 0), one = LLVMConstReal(cg->f64, 1), past = const_i64(cg, frame_least(cg->program));
     const struct { int slot; LLVMValueRef v; } fields[] = {
         {FRAME_PARAMS, LLVMGetParam(f, 0)}, {FRAME_OPT, LLVMGetParam(f, 1)}, {FRAME_SEED, LLVMGetParam(f, 2)},
         {FRAME_STEP, zero}, {FRAME_EPOCH, zero}, {FRAME_FIRST_SAMPLE, zero}, {FRAME_FLAGS, zero}, {FRAME_WEIGHT, one},
@@ -75,7 +104,7 @@ static int64_t graph_first_bytes(const Cg *cg, const Graph *g)
     int64_t bytes = 0;
     if (graph_fits_stack(g) || !dim_known(g->work_bytes, &bytes))
         return 0;
-    return frame_bytes(cg) + bytes;
+    return frame_least(cg->program) + bytes;
 }
 
 int64_t first_bytes(const Cg *cg)
@@ -88,7 +117,7 @@ static void run_kernels(Cg *cg, const Kernels *all)
 {
     LLVMValueRef f = cg->kernel->function, frame = LLVMGetParam(f, 3);
     if (graph_fits_stack(cg->kernel->graph))
-        frame = stack_array(cg, cg->i8, frame_bytes(cg) + all->work_bytes);
+        frame = stack_array(cg, cg->i8, frame_least(cg->program) + all->work_bytes);
     cg->kernel->frame = frame;
     fill_frame(cg, frame, f);
     for (int i = 0; i < all->nodes.n; i++) {
@@ -103,7 +132,8 @@ LLVMValueRef start_emit(Cg *cg)
 {
     const Graph *g = cg->program->start;
     Kernels kernels = kernels_emit(cg, g);
-    LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_start", cg->program->name), first_type(cg), true);
+    LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_start", cg->program->name), first_type(cg),
+                                    !cg->program->frozen);
     if (g) {
         for (unsigned i = 0; i < 2; i++)
             if (i || cg->program->params_bytes)
@@ -137,7 +167,8 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
 {
     const Graph *g = cg->program->init;
     Kernels kernels = kernels_emit(cg, g);
-    LLVMValueRef f = function_begin(cg, str_format(cg->arena, "%s_init", cg->program->name), first_type(cg), true);
+    const char *name = str_format(cg->arena, "%s_init", cg->program->name);
+    LLVMValueRef f = function_begin(cg, name, first_type(cg), !cg->program->frozen);
     if (cg->program->params_bytes)
         need_area(cg, LLVMGetParam(f, 0));
     refuse_astray(cg, LLVMGetParam(f, 1));
@@ -146,7 +177,8 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
     Control control = control_begin(cg);
     cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
     run_kernels(cg, &kernels);
-    copy_weights(cg, LLVMGetParam(f, 0));
+    if (!cg->program->frozen)
+        copy_weights(cg, LLVMGetParam(f, 0));
     control_end(cg, control);
     LLVMValueRef has_opt = LLVMBuildIsNotNull(cg->builder, LLVMGetParam(f, 1), "");
     loop_when(cg, has_opt, NULL, call_start, &(StartCall){start, f});
@@ -159,7 +191,7 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
 LLVMValueRef prepare_emit(Cg *cg)
 {
     const char *name = str_format(cg->arena, "%s_prepare", cg->program->name);
-    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), true);
+    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), !cg->program->frozen);
     if (cg->program->params_bytes)
         need_area(cg, LLVMGetParam(f, 0));
     LLVMBuildRet(cg->builder, LLVMConstInt(cg->i32, STATUS_OK, false));

@@ -102,12 +102,11 @@ static void open_call(Cg *cg, Layer *l, const Entry *e)
 /* An update that needs little has no workspace argument. */
 static void need_work(Cg *cg, Layer *l, const Entry *e)
 {
-    int64_t bytes = 0;
     if (l->work)
         return;
-    if (e->graph->work_bytes && !dim_known(e->graph->work_bytes, &bytes))
-        UNREACHABLE("an update whose workspace depends on a size");
-    l->work = stack_bytes(cg, frame_bytes(cg) + bytes);
+    if (e->work < 0)
+        UNREACHABLE("a workspace on the stack that depends on a size");
+    l->work = stack_bytes(cg, e->work);
     set_field(cg, l->call, offsetof(Abi_nnrt_call, work), l->work);
 }
 

@@ -92,6 +92,26 @@ static Place value_place(Cg *cg, const Value *v)
     return (Place){area, 0, dim_const(cg->program->dims, t->offset)};
 }
 
+/* A frozen parameter, or what is a view of it: the tensor at that place is a constant of its own. */
+static LLVMValueRef frozen_address(Cg *cg, const Dim *place)
+{
+    Program *p = cg->program;
+    int64_t offset = 0;
+    int i = 0;
+    dim_known(place, &offset);
+    while (p->tensors.at[i].offset != offset)
+        i++;
+    if (!cg->frozen)
+        cg->frozen = NEW_ARRAY(cg->arena, LLVMValueRef, p->tensors.n);
+    if (!cg->frozen[i]) {
+        const Tensor *t = &p->tensors.at[i];
+        size_t bytes = (size_t)tensor_bytes(p, t);
+        LLVMValueRef values = LLVMConstStringInContext2(cg->context, t->given.values, bytes, true);
+        cg->frozen[i] = global_const(cg, t->path, values, 64);
+    }
+    return cg->frozen[i];
+}
+
 LLVMValueRef value_address(Cg *cg, const Value *v)
 {
     const Kernel *k = cg->kernel;
@@ -102,6 +122,8 @@ LLVMValueRef value_address(Cg *cg, const Value *v)
     if (address)
         return address;
     Place p = value_place(cg, v);
+    if (p.area == AREA_PARAMS && cg->program->frozen)
+        return frozen_address(cg, p.offset);
     address = frame_load(cg, area_slot(cg, &p), cg->ptr);
     if (p.offset) {
         LLVMValueRef offset = dim_value(cg, p.offset);

@@ -100,13 +100,14 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
     return f;
 }
 
-LLVMValueRef bytes_emit(Cg *cg, const Entry *e, LLVMValueRef check)
+LLVMValueRef bytes_emit(Cg *cg, const EntryCode *code)
 {
     LLVMBuilderRef b = cg->builder;
+    const Entry *e = code->entry;
     LLVMValueRef f = size_function(cg, str_format(cg->arena, "%s.bytes", e->function), cg->i64);
     LLVMValueRef sizes = LLVMGetParam(f, 0), *symbols = symbols_load(cg, e, sizes);
-    LLVMValueRef ok = LLVMBuildCall2(b, LLVMGlobalGetValueType(check), check, &sizes, 1, "");
-    LLVMValueRef bytes = const_i64(cg, frame_bytes(cg));
+    LLVMValueRef ok = LLVMBuildCall2(b, LLVMGlobalGetValueType(code->check), code->check, &sizes, 1, "");
+    LLVMValueRef bytes = const_i64(cg, frame_bytes(cg, &code->used));
     if (e->graph->work_bytes)
         bytes = LLVMBuildAdd(b, bytes, dim_compute(cg, symbols, e->graph->work_bytes), "");
     LLVMBuildRet(b, LLVMBuildSelect(b, ok, bytes, const_i64(cg, 0), ""));

@@ -49,14 +49,15 @@ Program *build_graphs(Args *a, int *out_status)
 {
     const char *path = a->operands.at[0];
     FrontendOptions o = {
-        .name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .ndefines = a->values[OPT_DEFINE].n};
+        .name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .weights = args_text(a, OPT_WEIGHTS),
+        .ndefines = a->values[OPT_DEFINE].n};
     Define *defines;
     *out_status = EXIT_USAGE;
     if (!parse_real(a, &o.real) || !parse_defines(a, &defines) || !check_std(a)) return NULL;
     o.defines = defines;
     errno = 0;
     Program *p = frontend_load(a->cx, path, &o);
-    if (p && !a->cx->diags->errors) return p;
+    if (p && !a->cx->diags->errors) return (*out_status = weights_read(a, p)) ? NULL : p;
     if (!a->cx->diags->errors) {
         *out_status = EXIT_NO_INPUT;
         usage_error("`%s` cannot be read: %s", path, errno ? strerror(errno) : "unknown reason");
@@ -96,12 +97,26 @@ static bool check_pass_names(const Args *a)
     return true;
 }
 
+/* What is left where a model is not trained any more. */
+static int leave_out(const Args *a, Program *p)
+{
+    bool freeze = args_has(a, OPT_FREEZE);
+    if (!freeze && !args_has(a, OPT_INFER_ONLY)) return EXIT_GOOD;
+    if (!p->models.n) return failure("`%s` has train blocks alone: without training nothing is left", p->file);
+    for (int i = 0; freeze && i < p->tensors.n; i++)
+        if (p->tensors.at[i].role != ROLE_OPT && !p->tensors.at[i].given.values)
+            return usage_error("--freeze makes constants of trained parameters: give them by -w FILE.safetensors");
+    if (freeze) program_freeze(p);
+    else program_drop_training(p);
+    return EXIT_GOOD;
+}
+
 Program *build_planned(Args *a, int *out_status)
 {
     *out_status = EXIT_USAGE;
     if (!check_pass_names(a)) return NULL;
     Program *p = build_graphs(a, out_status);
-    if (!p) return NULL;
+    if (!p || (*out_status = leave_out(a, p))) return NULL;
     *out_status = EXIT_MODEL;
     if (a->dump && !dump_prepare(a, p)) return NULL;
     PassOptions o = {.disabled = a->values[OPT_DISABLE_PASS].at,
@@ -114,13 +129,13 @@ Program *build_planned(Args *a, int *out_status)
     return NULL;
 }
 
-CodegenOptions codegen_options(const Args *a, const void *weights)
+CodegenOptions codegen_options(const Args *a)
 {
     int64_t level = 2;
     const char *march = args_text(a, OPT_MARCH);
     args_count(a, OPT_LEVEL, 0, &level);
     return (CodegenOptions){.march = march ? march : args_text(a, OPT_MCPU), .level = (int)level,
-                            .debug = args_has(a, OPT_DEBUG), .weights = weights, .target = args_text(a, OPT_TRIPLE),
+                            .debug = args_has(a, OPT_DEBUG), .target = args_text(a, OPT_TRIPLE),
                             .portable = args_has(a, OPT_PORTABLE)};
 }
 
@@ -147,7 +162,7 @@ int build_running(Args *a, Running *out)
     Bytes object;
     if (!p) return status;
     out->program = p;
-    CodegenOptions o = codegen_options(a, NULL);
+    CodegenOptions o = codegen_options(a);
     if (!codegen_emit(p, &o, EMIT_OBJECT, &object) || !(out->jit = jit_open(p, object)))
         return model_finish(a, EXIT_MODEL);
     const nnrt_model *(*model)(void) = NULL;

@@ -63,7 +63,7 @@ int failure(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* prints and gives EXI
 /* ---- build.c: from a file name to graphs, an object, a running model ---- */
 Program *build_graphs(Args *a, int *out_status);       /* parsed and checked only */
 Program *build_planned(Args *a, int *out_status);      /* through all passes */
-CodegenOptions codegen_options(const Args *a, const void *weights); /* which machine, how hard, what inside */
+CodegenOptions codegen_options(const Args *a);                 /* which machine, how hard */
 typedef struct Running {
     Program *program;
     Jit *jit;
@@ -76,6 +76,9 @@ int running_open(Args *a, Running *out);               /* the same, of a compile
 int weights_load(Args *a, nnrt_session *s, const char *path); /* 0, or an exit status after a message */
 void running_close(Running *r);
 int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */
+
+/* ---- weights.c: reads the first values that stand in files; 0, or an exit status after a message ---- */
+int weights_read(const Args *a, Program *p);
 
 /* ---- data/source.c: what --data says, or else the train block; its number, 0 after a message ---- */
 int data_given(Args *a, const TrainInfo *info, const char *const **out_specs);

@@ -96,6 +96,9 @@ typedef enum ItemKind {
     ITEM_SETTING,   /* path value: epochs 30 */
 } ItemKind;
 
+typedef struct LabelText { Span span; const char *text; } LabelText;
+typedef VEC(LabelText) LabelTexts;
+
 typedef struct Target { Ref ref; TypeExpr *type; Span span; } Target;
 typedef VEC(Target) Targets;
 typedef VEC(const char *) Names;
@@ -107,7 +110,7 @@ typedef struct Item {
     TypeExpr *type;
     Targets targets;
     Expr *value;
-    const char *from;  /* NULL: none */
+    LabelText from;    /* of INSTANCE; text NULL: none */
     const char *note;  /* flat: where it came from */
     Names names;
     bool unused;       /* nothing reads what it binds: found by unused.c */
@@ -136,9 +139,6 @@ typedef struct Option {
 typedef VEC(Option) Options;
 typedef struct Binder { Span span; const char *name; } Binder;
 typedef VEC(Binder) Binders;
-typedef struct LabelText { Span span; const char *text; } LabelText;
-typedef VEC(LabelText) LabelTexts;
-
 typedef enum DeclKind {
     DECL_ERROR, DECL_IMPORT, DECL_DIM, DECL_HYPER, DECL_FN, DECL_LAYER, DECL_INSTANCE, DECL_MODEL, DECL_TRAIN,
     DECL_SETTING, /* flat: stage "planned" */
@@ -158,7 +158,8 @@ typedef struct Decl {
     Expr *value;        /* HYPER, INSTANCE */
     Expr *low, *high;   /* DIM: bounds, or NULL */
     LabelTexts labels;  /* DIM: named places */
-    const char *text;   /* IMPORT: file; INSTANCE: from; SETTING: its text */
+    const char *text;   /* IMPORT: file; SETTING: its text */
+    LabelText from;     /* INSTANCE; text NULL: none */
     const char *as;     /* IMPORT */
     Names names;        /* ERROR: what the broken line seems to define */
     /* found out while elaborating */
@@ -182,6 +183,11 @@ bool file_is_flat(const File *f);
 typedef struct MessagePart { const char *text; Expr *formula; } MessagePart; /* text: as written, braces and all */
 typedef VEC(MessagePart) MessageParts;
 MessageParts message_parts(Arena *a, const Where *w);
+
+/* ---- given.c: first values that stand in files, in both forms ---- */
+const char *path_beside(Arena *a, const char *from, const char *path); /* relative to the file `from` (or NULL) */
+FileValue given_by(Arena *a, const char *weights, const char *key);        /* the weights of the command line */
+FileValue given_in(Arena *a, const char *beside, LabelText text);          /* "file:key", written in the file `beside` */
 
 /* ---- ast.c: building ---- */
 enum { MAX_DEPTH = 1000 };

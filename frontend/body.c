@@ -46,10 +46,7 @@ static void bind_layer(Frame *f, const Item *it)
         diag_label(d, was->span, "`%s` is defined here first", name);
         return;
     }
-    if (it->from) {
-        missing(f, it->span, "starting from a file");
-        return;
-    }
+    if (it->from.text) start_from(f, name, it->from);
     Binding *b = NEW(f->e->arena, Binding);
     *b = (Binding){.name = name, .span = it->path.span, .value = it->value, .is_layer = true, .frame = f};
     map_set(f->functions, name, b);

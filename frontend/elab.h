@@ -204,6 +204,7 @@ struct Elab {
     Value *loss;                /* NULL where there is none, or none that has a gradient */
     VEC(LossUse) losses; /* std's losses that were applied */
     Map *leaf_owners;           /* state of an optimizer -> the instance that has it */
+    Map *starts;                /* path of an instance -> LabelText: the file that it starts from */
     VEC(Binding *) active;
     VEC(const Hyperparameter *) settling;
     VEC(const Decl *) applying;
@@ -261,6 +262,7 @@ const Definitions *definitions_of(const Frame *f);
 void import_root(Elab *e, const char *path); /* where the file itself stands */
 void imports_read(Elab *e, Definitions *to);
 const char *import_name(Elab *e, const Decl *d);
+const char *source_path(const Elab *e, const Source *s); /* NULL where it is no file */
 const Definitions *definitions_at(const Elab *e, const Source *s);
 const Definitions *module_named(const Definitions *in, const Path *path);
 const Decl *decl_named(const Elab *e, const Definitions *in, const Path *path);
@@ -360,6 +362,10 @@ Val builtin_take(Call *c); /* and scatter_add */
 void number_layers(Elab *e, const Decl *d);
 Val param_value(Frame *f, const Item *it);
 Value *tensor_node(Frame *f, int tensor, Span at);
+
+/* ---- given.c: first values from files ---- */
+void start_from(Frame *f, const char *name, LabelText from); /* the instance of that name in this frame */
+FileValue given_to(Elab *e, const char *path, const char *key); /* by -w, or the file that its instance starts from */
 
 /* ---- tree.c: trees of parameters ---- */
 const char *path_resolve(Frame *f, const Ref *ref); /* the full path that a reference names, or NULL */

@@ -154,6 +154,15 @@ static int train_named(const Program *p, const char *name)
     return -1;
 }
 
+/* The first value in a file, if that is where it is. */
+static FileValue file_value(Flat *f, const Item *item, const Tensor *t)
+{
+    if (t->role == ROLE_OPT) return (FileValue){0};
+    if (f->options->weights) return given_by(f->arena, f->options->weights, t->key);
+    if (item->value->kind != EX_TEXT) return (FileValue){0};
+    return given_in(f->arena, f->path, (LabelText){item->value->span, item->value->text});
+}
+
 static bool tensor_line(Flat *f, const Item *item)
 {
     Tensor t = {.path = item->path.text, .key = item->path.text, .train = -1};
@@ -166,9 +175,11 @@ static bool tensor_line(Flat *f, const Item *item)
     if (t.role == ROLE_OPT) t.train = train_named(f->program, item->path.parts.at[0]);
     if (program_find_tensor(f->program, t.path) >= 0)
         return flat_error(f, item->span, "`%s` is declared twice", t.path);
+    t.given = file_value(f, item, &t);
     program_add_tensor(f->program, t);
-    return tensor_result(f, item, RESULT_NEXT, t.path);
+    return t.given.file || tensor_result(f, item, RESULT_NEXT, t.path);
 }
+
 
 /* ---- graphs ---- */
 
@@ -345,14 +356,15 @@ static const FirstName *first_name(const Decl *d)
     return NULL;
 }
 
-static bool first_decl(Flat *f, const Decl *d, GraphKind kind, const FrontendOptions *options)
+static bool first_decl(Flat *f, const Decl *d, GraphKind kind)
 {
     Program *p = f->program;
     const char *name = p->name;
     entry_of(f->arena, &d->path, &name);
-    p->name = options->name ? options->name : name;
+    p->name = f->options->name ? f->options->name : name;
     Graph *g = graph_read(f, d, kind, p->name, NULL);
     *(kind == GRAPH_INIT ? &p->init : &p->start) = g;
+    if (g && f->options->weights) graph_drop_unread(g);
     return g != NULL;
 }
 
@@ -380,14 +392,14 @@ static bool head_decl(Flat *f, const Decl *d)
 }
 
 /* What the others name comes first: sizes and settings, then tensors. */
-static bool decls_read(Flat *f, const File *file, const FrontendOptions *options)
+static bool decls_read(Flat *f, const File *file)
 {
     for (int i = 0; i < file->decls.n; i++)
         if (!head_decl(f, file->decls.at[i])) return false;
     if (!flat_file_facts(f, &f->program->facts)) return false;
     for (int i = 0; i < file->decls.n; i++)
         if (first_name(file->decls.at[i]) &&
-            !first_decl(f, file->decls.at[i], first_name(file->decls.at[i])->kind, options)) return false;
+            !first_decl(f, file->decls.at[i], first_name(file->decls.at[i])->kind)) return false;
     for (int i = 0; i < file->decls.n; i++) {
         const Decl *d = file->decls.at[i];
         if (d->kind == DECL_MODEL && !first_name(d) && !model_decl(f, d)) return false;
@@ -410,17 +422,17 @@ static bool tensors_placed(Flat *f, Span file)
     return true;
 }
 
-Program *flat_build(Cx *cx, const File *file, const FrontendOptions *options)
+Program *flat_build(Cx *cx, const File *file, const char *path, const FrontendOptions *options)
 {
     const char *name = file->source->name, *stem = str_copy_n(cx->arena, name, strcspn(name, "."));
     Program *p = program_new(cx, options->name ? options->name : stem, name);
-    Flat f = {.cx = cx, .arena = cx->arena, .program = p, .file = file};
+    Flat f = {.cx = cx, .arena = cx->arena, .program = p, .options = options, .file = file, .path = path};
     Span whole = {file->source, 0, 0};
     if (options->ndefines) {
         flat_error(&f, whole, "`-D %s` comes too late: a flat file's sizes and settings are settled",
                    options->defines[0].name);
         return NULL;
     }
-    if (!decls_read(&f, file, options) || !tensors_placed(&f, whole)) return NULL;
+    if (!decls_read(&f, file) || !tensors_placed(&f, whole)) return NULL;
     return program_verify(p, cx) ? p : NULL;
 }

@@ -5,8 +5,8 @@
 #include "frontend/frontend.h"
 
 /* ---- flat.c ---- */
-/* A flat file as a program. NULL after messages. */
-Program *flat_build(Cx *cx, const File *file, const FrontendOptions *options);
+/* A flat file, which stands at `path` (or NULL), as a program. NULL after messages. */
+Program *flat_build(Cx *cx, const File *file, const char *path, const FrontendOptions *options);
 
 /* What the parts of the reader share. */
 typedef struct Flat {
@@ -14,6 +14,8 @@ typedef struct Flat {
     Arena *arena;
     Program *program;
     const File *file;
+    const FrontendOptions *options;
+    const char *path;
     Stage stage;
     Graph *graph;   /* being read */
     Map *values;    /* by name: Value */

@@ -7,6 +7,7 @@ typedef struct Define { const char *name, *value; } Define; /* -D name=value */
 typedef struct FrontendOptions {
     const char *name;        /* prefix of every symbol; NULL: the file's stem */
     const char *std_dir;     /* NULL: the std embedded in the compiler */
+    const char *weights;     /* the file with all first values of parameters and layer state; NULL: none */
     DType real;              /* DT_F32, or DT_F64: what `real` and the text's f32 are */
     const Define *defines;
     int ndefines;

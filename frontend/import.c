@@ -4,14 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Paths are relative to the file that they are written in. */
-static const char *import_path(Elab *e, const Source *from, const char *path)
-{
-    const char *at = map_get(e->paths, from->name);
-    const char *slash = at ? strrchr(at, '/') : NULL;
-    if (path[0] == '/' || !slash) return path;
-    return str_format(e->arena, "%.*s/%s", (int)(slash - at), at, path);
-}
+const char *source_path(const Elab *e, const Source *s) { return map_get(e->paths, s->name); }
 
 static const char *stem(Elab *e, const char *path)
 {
@@ -56,7 +49,7 @@ enum { MAX_IMPORTS = 1000 };
 /* A file is read once, however often and by whatever way it is imported. */
 static const File *file_of(Elab *e, const Decl *d)
 {
-    const char *path = import_path(e, d->span.source, d->text);
+    const char *path = path_beside(e->arena, source_path(e, d->span.source), d->text);
     const char *key = whole_path(e, path);
     File *file = map_get(e->files, key);
     if (file) return file;

@@ -232,7 +232,10 @@ static Tensor tensor_of_item(Frame *f, const Item *it, const char *name, Type ty
     bool of_train = f->decl && f->decl->kind == DECL_TRAIN;
     t.role = it->kind == ITEM_PARAM ? ROLE_PARAM : f->leaf || of_train ? ROLE_OPT : ROLE_STATE;
     t.path = t.key = f->path[0] ? str_format(e->arena, "%s.%s", f->path, name) : name;
-    if (t.role != ROLE_OPT) return t;
+    if (t.role != ROLE_OPT) {
+        t.given = given_to(e, t.path, t.key);
+        return t;
+    }
     t.train = e->train;
     const char *train = e->train >= 0 ? e->program->trains.at[e->train].name : "";
     const char *block = e->train > 0 ? str_format(e->arena, "%s/", train) : ""; /* the first one's go without */
@@ -334,6 +337,6 @@ Val param_value(Frame *f, const Item *it)
     bool made;
     int tensor = tensor_place(e, tensor_of_item(f, it, it->path.text, type), &made);
     if (!made) return shared_tensor(f, it, tensor, type);
-    first_value(f, it, tensor);
+    if (!e->program->tensors.at[tensor].given.file) first_value(f, it, tensor);
     return val_tensor(parameter(f, tensor, it->span));
 }

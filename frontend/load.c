@@ -162,7 +162,6 @@ static void check_declarations(Elab *e)
 {
     for (int i = 0; i < e->file->decls.n; i++) {
         const Decl *d = e->file->decls.at[i];
-        if (d->kind == DECL_INSTANCE && d->text) missing(e->root, d->span, "starting from a file");
         if (d->kind == DECL_HYPER) hyper_default(e->root, map_get(e->own.hypers, d->path.text));
         if (d->kind != DECL_SETTING) continue;
         Diag *m = fault(e->root, d->span, "E0101", "`%s` cannot stand here", d->path.text);
@@ -185,6 +184,7 @@ static Program *build_program(Elab *e)
     e->unknown = map_new(e->arena);
     e->places = map_new(e->arena);
     e->leaf_owners = map_new(e->arena);
+    e->starts = map_new(e->arena);
     e->train_frame = NULL;
     e->idle.n = 0;
     e->train = -1;
@@ -243,7 +243,7 @@ static Program *elaborate_file(Cx *cx, const File *file, const char *path, const
 static Program *load_source(Cx *cx, const Source *s, const char *path, const FrontendOptions *options)
 {
     File *file = file_parse(cx, s);
-    if (file_is_flat(file)) return file->broken ? NULL : flat_build(cx, file, options);
+    if (file_is_flat(file)) return file->broken ? NULL : flat_build(cx, file, path, options);
     return elaborate_file(cx, file, path, options);
 }
 

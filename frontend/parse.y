@@ -62,7 +62,8 @@ static BlockExpr *block_of(Parser *p, Span span, Items items);
 %nterm <BlockExpr *> body block calls_block orders
 %nterm <Items> items order_list
 %nterm <Item *> item order declared instance
-%nterm <const char *> note from0
+%nterm <const char *> note
+%nterm <LabelText> from0
 %nterm <Targets> targets
 %nterm <Target> target
 %nterm <Ref> ref
@@ -108,7 +109,7 @@ definition:
         $$->options = $4.options; $$->result = $5; $$->wheres = $6; $$->body = $7; $$->head = span_join(@1, @5);
       }
     | instance
-      { $$ = decl_new(A, DECL_INSTANCE, @$); $$->path = $1->path; $$->value = $1->value; $$->text = $1->from; }
+      { $$ = decl_new(A, DECL_INSTANCE, @$); $$->path = $1->path; $$->value = $1->value; $$->from = $1->from; }
     | MODEL path signature result wheres body
       {
         $$ = decl_new(A, DECL_MODEL, @$); $$->path = $2; $$->inputs = $3.inputs; $$->options = $3.options;
@@ -218,7 +219,7 @@ declared: PARAM path ':' type '=' expr { $$ = declare(p, ITEM_PARAM, @$, $2, $4,
 instance: LAYER path '=' expr from0
           { $$ = declare(p, ITEM_INSTANCE, span_join(@1, @4), $2, NULL, $4); $$->from = $5; }
         ;
-from0: %empty { $$ = NULL; } | FROM STRING { $$ = $2; } ;
+from0: %empty { $$ = (LabelText){0}; } | FROM STRING { $$ = (LabelText){@2, $2}; } ;
 targets: target { $$ = (Targets){0}; PUSH($$, $1); }
        | targets ',' target { $$ = $1; PUSH($$, $3); }
        ;

@@ -149,6 +149,7 @@ Frame *frame_root(Elab *e, const Definitions *names)
         Binding *b = NEW(e->arena, Binding);
         *b = (Binding){.name = d->path.text, .span = d->path.span, .value = d->value, .is_layer = true, .frame = f};
         map_set(f->functions, d->path.text, b);
+        if (d->from.text) start_from(f, d->path.text, d->from);
     }
     return f;
 }

@@ -13,6 +13,45 @@ Array array_new(Arena *a, Type t, const int64_t *symbols)
     return x;
 }
 
+/* ---- as in memory ---- */
+static double number_load(DType t, const void *at)
+{
+    switch (t) {
+    case DT_I8: return *(const int8_t *)at;
+    case DT_I32: return *(const int32_t *)at;
+    case DT_I64: return (double)*(const int64_t *)at;
+    case DT_F32: return *(const float *)at;
+    case DT_F64: return *(const double *)at;
+    default: return *(const uint8_t *)at;
+    }
+}
+
+static void number_store(DType t, void *at, double v)
+{
+    switch (t) {
+    case DT_I8: *(int8_t *)at = (int8_t)v; break;
+    case DT_I32: *(int32_t *)at = (int32_t)v; break;
+    case DT_I64: *(int64_t *)at = (int64_t)v; break;
+    case DT_F32: *(float *)at = (float)v; break;
+    case DT_F64: *(double *)at = v; break;
+    default: *(uint8_t *)at = (uint8_t)v;
+    }
+}
+
+void array_load(Array *x, const void *from)
+{
+    int bytes = dtype_bytes(x->type.dtype);
+    for (int64_t i = 0; i < x->size; i++)
+        x->at[i] = (Num){.value = number_load(x->type.dtype, (const char *)from + i * bytes)};
+}
+
+void array_store(const Array *x, void *into)
+{
+    int bytes = dtype_bytes(x->type.dtype);
+    for (int64_t i = 0; i < x->size; i++)
+        number_store(x->type.dtype, (char *)into + i * bytes, x->at[i].value);
+}
+
 const Array *eval_read(const Eval *e, const Value *v)
 {
     const Array *x = &e->values[v->id];

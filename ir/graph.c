@@ -185,6 +185,34 @@ bool value_is_const(const Value *v, double *out_value)
     return true;
 }
 
+/* ---- what nobody reads ---- */
+
+static bool node_is_read(const Node *n)
+{
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i].uses.n > 0) return true;
+    return false;
+}
+
+/* From the last node to the first, so that one walk is enough. */
+static long sweep(Block *b)
+{
+    long removed = 0;
+    for (Node *n = b->last, *prev; n; n = prev) {
+        prev = n->prev;
+        if (n->op == OP_RETURN || n->op == OP_INPUT) continue;
+        if (node_is_read(n)) {
+            removed += n->region ? sweep(n->region) : 0;
+        } else {
+            node_remove(n);
+            removed++;
+        }
+    }
+    return removed;
+}
+
+long graph_drop_unread(Graph *g) { return sweep(g->body); }
+
 /* ---- what a region reads ---- */
 
 typedef VEC(Value *) Values;

@@ -300,9 +300,18 @@ Node *node_clone(const Node *n, Block *b, Value **map);
 void graph_add_result(Graph *g, Result r, Value *v);
 void graph_find_rows(Graph *g); /* sets rows from the inputs */
 bool graph_is_first(const Graph *g); /* whether it makes first values: INIT or START */
+long graph_drop_unread(Graph *g); /* nodes, but inputs, whose results nobody reads; gives their number */
 
 /* ---- program.c: everything one source file becomes ---- */
 typedef enum Role { ROLE_PARAM, ROLE_STATE, ROLE_OPT } Role;
+/* A first value that no text makes: it stands in a safetensors file. */
+typedef struct FileValue {
+    const char *file;       /* where it is read; NULL: the graph `init` makes the value */
+    const char *key;        /* the name of the tensor in the file */
+    const char *written;    /* what the flat form says: "trunk.safetensors:body.w" */
+    Span span;              /* the text after `from`; without a source where the command line named the file */
+    const void *values;     /* as in memory, once the file is read */
+} FileValue;
 typedef struct Tensor {
     const char *path;       /* "digits.dense1.w"; an optimizer's state: "rings.m.rings.dense1.w" (train block, slot, parameter) */
     const char *key;        /* its name in files: the path, or "opt/m/rings.dense1.w", "state/average.dense1.w" */
@@ -311,6 +320,7 @@ typedef struct Tensor {
     const Site *site;
     int train;              /* OPT: the train block that owns it, else -1 */
     int64_t offset;         /* bytes in its area, 64-aligned: params = [PARAM | STATE], grads the same, opt = [OPT] */
+    FileValue given;
 } Tensor;
 typedef struct Hyper { const char *name; double value; Span span; } Hyper; /* a field of the run-time settings */
 typedef struct Metric { const char *name; bool pair; int total; } Metric;   /* pair: totals[total] / totals[total + 1] */
@@ -339,14 +349,20 @@ struct Program {
     VEC(Hyper) hypers;
     VEC(Graph *) models;
     VEC(TrainInfo) trains;
-    Graph *init;                /* RESULT_NEXT of every parameter and state of layers: their first values */
+    Graph *init;                /* RESULT_NEXT of every parameter and state of layers that no file gives: their first values */
     Graph *start;               /* the same of every OPT tensor, which may depend on the parameters; NULL without any */
     int64_t params_bytes, trainable_bytes, opt_bytes;
+    bool frozen;                /* parameters are constants: there is no init, and calls take no params */
 };
 Program *program_new(Cx *cx, const char *name, const char *file);
 int program_add_tensor(Program *p, Tensor t);
 void program_place_tensors(Program *p);         /* offsets and area sizes */
 int program_find_tensor(const Program *p, const char *path); /* -1 */
+int64_t tensor_bytes(const Program *p, const Tensor *t);
+/* "digits.nn:8": of the span, or where the user's text applied what the site is of. */
+const char *program_line(const Program *p, Span span, const Site *site);
+void program_drop_training(Program *p);         /* train blocks and the tensors of their optimizers */
+void program_freeze(Program *p);                /* and every parameter, whose values are given, becomes a constant */
 uint64_t program_weights_hash(const Program *p); /* of paths, dtypes and shapes of PARAM and STATE */
 uint64_t program_opt_hash(const Program *p);
 /* Calls visit for every graph of the program, in a fixed order; stops and returns false when it does. */
@@ -399,7 +415,7 @@ const char *stage_name(Stage s); /* "built" */
 const char *area_name(Area a);   /* "work" */
 void program_print(const Program *p, Text *to);
 void graph_print(const Graph *g, Text *to);
-uint64_t program_graph_hash(const Program *p); /* of what its graphs compute, wherever their text stands */
+uint64_t program_graph_hash(const Program *p); /* of what its graphs compute but for first values, wherever it stands */
 
 /* ---- verify.c: false after a message to cx; what may stand in a graph depends on its stage ---- */
 bool graph_verify(const Graph *g, Cx *cx);
@@ -420,5 +436,7 @@ typedef struct EvalInputs {
 /* Results in the order of g->results. Works at every stage. */
 bool graph_eval(const Graph *g, const EvalInputs *in, Arena *a, Array *out_results);
 Array array_new(Arena *a, Type t, const int64_t *symbols);
+void array_load(Array *x, const void *from);        /* from memory, dense and row-major */
+void array_store(const Array *x, void *into);
 double dtype_round(DType t, double v); /* to the nearest value of the dtype */
 #endif

@@ -221,7 +221,7 @@ static void block_print(Printer *p, const Block *b)
     if (b->last && b->last->op == OP_RETURN) return_print(p, b->last);
 }
 
-/* A tensor and its first value: `param digits.dense1.w: f32[784, 16] @(0) = t3`. */
+/* A tensor and its first value, or the file that has it: `param digits.dense1.w: f32[784, 16] @(0) = t3`. */
 static void tensor_print(const Printer *p, const Tensor *t, const Value *first)
 {
     Text at = {.arena = p->arena};
@@ -234,7 +234,9 @@ static void tensor_print(const Printer *p, const Tensor *t, const Value *first)
         text_quote(&at, t->key);
     }
     if (at.n) text_add(p->to, " @(%s)", text_done(&at));
-    text_add(p->to, " = %s", operand_text(p, first));
+    text_add(p->to, " = ");
+    if (first) text_add(p->to, "%s", operand_text(p, first));
+    else text_quote(p->to, t->given.written);
     site_print(p, t->site);
     text_add(p->to, "\n");
 }
@@ -251,8 +253,10 @@ static void tensors_print(const Printer *p)
     int n = g->program->tensors.n;
     const Value **first = NEW_ARRAY(p->arena, const Value *, n);
     for (int r = 0; r < g->results.n; r++) first[g->results.at[r].index] = result_value(g, r);
-    for (int i = 0; i < n; i++)
-        if (first[i]) tensor_print(p, &g->program->tensors.at[i], first[i]);
+    for (int i = 0; i < n; i++) {
+        const Tensor *t = &g->program->tensors.at[i];
+        if (first[i] || (t->given.file && g->kind == GRAPH_INIT)) tensor_print(p, t, first[i]);
+    }
 }
 
 /* One line a result; the two halves of a pair share theirs. Returns how many results it took. */
@@ -424,6 +428,7 @@ void program_print(const Program *p, Text *to)
 
 static bool graph_hash_next(Graph *g, void *hash)
 {
+    if (graph_is_first(g)) return true;
     Arena *arena = arena_new();
     Text text = {.arena = arena};
     graph_write(g, &text, false);

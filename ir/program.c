@@ -27,16 +27,29 @@ int program_find_tensor(const Program *p, const char *path)
     return (int)(intptr_t)map_get(p->tensor_paths, path) - 1;
 }
 
+int64_t tensor_bytes(const Program *p, const Tensor *t)
+{
+    int64_t bytes = 0;
+    dim_known(type_bytes(p->dims, t->type), &bytes);
+    return bytes;
+}
+
+const char *program_line(const Program *p, Span span, const Site *site)
+{
+    while (site && site->applied) site = site->applied;
+    if (site) span = site->span;
+    if (!span.source) return p->file ? p->file : p->name;
+    return str_format(p->arena, "%s:%d", span.source->name, source_line(span.source, span.lo));
+}
+
 /* The tensors of one role one after the other from `offset`; the end of the last. */
 static int64_t place_role(Program *p, Role role, int64_t offset)
 {
     for (int i = 0; i < p->tensors.n; i++) {
         Tensor *t = &p->tensors.at[i];
         if (t->role != role) continue;
-        int64_t bytes = 0;
-        dim_known(type_bytes(p->dims, t->type), &bytes);
         t->offset = offset;
-        offset += (bytes + 63) & ~(int64_t)63;
+        offset += (tensor_bytes(p, t) + 63) & ~(int64_t)63;
     }
     return offset;
 }
@@ -46,6 +59,58 @@ void program_place_tensors(Program *p)
     p->trainable_bytes = place_role(p, ROLE_PARAM, 0);
     p->params_bytes = place_role(p, ROLE_STATE, p->trainable_bytes);
     p->opt_bytes = place_role(p, ROLE_OPT, 0);
+    if (p->frozen) p->trainable_bytes = p->params_bytes = 0; /* the host holds none of it */
+}
+
+/* ---- leaving out ---- */
+
+/* Where each tensor goes when the optimizers' are left out; -1: out. */
+static int *drop_opt_tensors(Program *p)
+{
+    int *place = NEW_ARRAY(p->arena, int, p->tensors.n + 1), n = 0;
+    p->tensor_paths = map_new(p->arena);
+    for (int i = 0; i < p->tensors.n; i++) {
+        Tensor t = p->tensors.at[i];
+        place[i] = t.role == ROLE_OPT ? -1 : n;
+        if (t.role == ROLE_OPT) continue;
+        p->tensors.at[n++] = t;
+        map_set(p->tensor_paths, t.path, (void *)(intptr_t)n);
+    }
+    p->tensors.n = n;
+    return place;
+}
+
+static void renumber_block(Block *b, const int *place)
+{
+    for (Node *n = b->first; n; n = n->next) {
+        if (n->op == OP_TENSOR) n->attr.index = place[n->attr.index];
+        if (n->region) renumber_block(n->region, place);
+    }
+}
+
+static bool renumber_graph(Graph *g, void *place)
+{
+    renumber_block(g->body, place);
+    for (int i = 0; graph_is_first(g) && i < g->results.n; i++)
+        g->results.at[i].index = ((const int *)place)[g->results.at[i].index];
+    return true;
+}
+
+void program_drop_training(Program *p)
+{
+    int *place = drop_opt_tensors(p);
+    p->trains.n = 0;
+    p->start = NULL;
+    program_each_graph(p, renumber_graph, place);
+    program_place_tensors(p);
+}
+
+void program_freeze(Program *p)
+{
+    program_drop_training(p);
+    p->init = NULL;
+    p->frozen = true;
+    program_place_tensors(p);
 }
 
 static uint64_t tensor_hash(uint64_t h, const Tensor *t)

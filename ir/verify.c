@@ -196,10 +196,12 @@ static void verify_results(Verifier *v)
         else if (r->kind == RESULT_OUTPUT && r->index != i) verify_fail(v, end, "output %d is called %d", i, r->index);
         else if (r->kind != RESULT_OUTPUT) verify_total(v, r, t, &next_total);
     }
-    for (int i = 0; graph_is_first(g) && i < g->program->tensors.n; i++)
-        if (given[i] != ((g->program->tensors.at[i].role == ROLE_OPT) == (g->kind == GRAPH_START)))
-            verify_fail(v, end, "`%s` %s first value", g->program->tensors.at[i].path,
-                        given[i] ? "is not one to be given a" : "has no");
+    for (int i = 0; graph_is_first(g) && i < g->program->tensors.n; i++) {
+        const Tensor *t = &g->program->tensors.at[i];
+        bool wanted = g->kind == GRAPH_START ? t->role == ROLE_OPT : t->role != ROLE_OPT && !t->given.file;
+        if (given[i] != wanted)
+            verify_fail(v, end, "`%s` %s first value", t->path, given[i] ? "is not one to be given a" : "has no");
+    }
 }
 
 static void verify_graph_inputs(Verifier *v)

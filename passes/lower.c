@@ -133,8 +133,8 @@ static bool split_reduces(Block *body) {
 bool pass_lower(Graph *g, Arena *scratch) {
     (void)scratch;
     bool changed = open_calls(g->body);
-    changed |= remove_dead(g) > 0;
+    changed |= graph_drop_unread(g) > 0;
     changed |= push_reshapes(g->body);
     changed |= split_reduces(g->body);
-    return remove_dead(g) > 0 || changed;
+    return graph_drop_unread(g) > 0 || changed;
 }

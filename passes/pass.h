@@ -49,7 +49,6 @@ bool pattern_join(const MoveAttr *first, const MoveAttr *second, MoveAttr *out);
 /* ---- the parts of simplify; each gives the number of its rewrites ---- */
 long fold_constants(Graph *g);              /* fold.c */
 long share_values(Graph *g, Arena *scratch);  /* cse.c */
-long remove_dead(Graph *g);                 /* dce.c */
 long rewrite_algebra(Graph *g);             /* algebra.c */
 long rewrite_stable(Graph *g, Arena *scratch); /* stable.c */
 #endif

@@ -23,8 +23,8 @@ static bool (*const functions[PASS_COUNT])(Graph *, Arena *) = {
    body repeats what the function's body computed. The cut comes before: which entries a train block has follows from what
    reads a next value by its name, and equal values that have become one would tell no more who does. */
 static const PassId pipeline[] = {
-    PASS_split, PASS_simplify, PASS_differentiate, PASS_simplify, PASS_lower, PASS_simplify, PASS_layout, PASS_fuse,
-    PASS_outline, PASS_plan,
+    PASS_split, PASS_simplify, PASS_differentiate, PASS_simplify, PASS_lower, PASS_simplify, PASS_layout, PASS_freeze,
+    PASS_fuse, PASS_outline, PASS_plan,
 };
 
 const PassInfo *passes_list(int *out_n)

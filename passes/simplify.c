@@ -28,7 +28,7 @@ bool pass_simplify(Graph *g, Arena *scratch)
     for (int round = 0; round < MAX_ROUNDS; round++) {
         long folded = fold_constants(g), algebra = rewrite_algebra(g), stable = rewrite_stable(g, scratch);
         calls_list_reads(g->body, scratch);
-        long dead = remove_dead(g), shared = share_values(g, scratch);
+        long dead = graph_drop_unread(g), shared = share_values(g, scratch);
         pass_count("fold", folded);
         pass_count("algebra", algebra);
         pass_count("dce", dead);

@@ -168,7 +168,7 @@ static Graph *make_update(Split *s)
     for (int i = 0; i < step->results.n; i++)
         if (is_next_of(step, i, ROLE_PARAM) || is_next_of(step, i, ROLE_OPT))
             graph_add_result(update, step->results.at[i], map[result_value(step, i)->id]);
-    remove_dead(update);
+    graph_drop_unread(update);
     for (int i = 0; i < step->results.n; i++)
         if (is_next_of(step, i, ROLE_STATE))
             cut_state(s, update, i, map);
@@ -176,7 +176,7 @@ static Graph *make_update(Split *s)
         for (int i = 0; n->op == OP_GRAD && i < n->nout; i++)
             if (!cut_gradient(s, update, n, i, map))
                 return NULL;
-    remove_dead(update);
+    graph_drop_unread(update);
     if (holds_op(update->body, OP_GRAD) || holds_op(update->body, OP_INPUT))
         return NULL;
     drop_inputs(update);
@@ -205,7 +205,7 @@ static Graph *make_grad(Split *s)
     for (int i = 0; i < step->results.n; i++)
         if (step->results.at[i].kind != RESULT_NEXT)
             graph_add_result(grad, step->results.at[i], map[result_value(step, i)->id]);
-    remove_dead(grad);
+    graph_drop_unread(grad);
     return grad;
 }
 

@@ -96,7 +96,8 @@ static int32_t check_file(nnrt_library *l, const char *path)
     return status;
 }
 
-/* ---- which model it holds: the S whose S_model, S_init, S_prepare and S_bytes are all exported ---- */
+/* ---- which model it holds: the S whose S_model and S_bytes are exported. All names begin with S, so of several (it may
+   have models called a_model and a_bytes) the shortest is meant. ---- */
 typedef struct Symbols { const ElfW(Sym) *at; const char *names; const uint32_t *hash, *gnu_hash; } Symbols;
 
 static const void *place_of(const struct link_map *map, ElfW(Addr) at)
@@ -151,6 +152,7 @@ static const char *find_model_symbol(void *handle, const struct link_map *map)
 {
     static const char tail[] = "_model";
     Symbols s = find_symbols(map);
+    const char *found = NULL;
     if (!s.at || !s.names)
         return NULL;
     for (uint32_t i = 1, n = count_symbols(&s); i < n; i++) {
@@ -158,11 +160,10 @@ static const char *find_model_symbol(void *handle, const struct link_map *map)
         size_t length = strlen(name), stem = length - (sizeof tail - 1);
         if (s.at[i].st_shndx == SHN_UNDEF || length < sizeof tail || strcmp(name + stem, tail))
             continue;
-        if (exports(handle, name, stem, "_init") && exports(handle, name, stem, "_prepare") &&
-            exports(handle, name, stem, "_bytes"))
-            return name;
+        if (exports(handle, name, stem, "_bytes") && (!found || length < strlen(found)))
+            found = name;
     }
-    return NULL;
+    return found;
 }
 
 static int32_t take_model(nnrt_library *l, const char *path)

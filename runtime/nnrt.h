@@ -257,6 +257,16 @@ int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path
 int32_t nnrt_load_matching(nnrt_session *session, const char *path, void (*tell)(void *user, const char *sentence),
                            void *user);
 
+/* A safetensors file by itself, whatever wrote it. *out is given on failure too (unless memory is gone). */
+typedef struct nnrt_file nnrt_file;
+int32_t nnrt_file_open(const char *path, nnrt_file **out);
+void nnrt_file_close(nnrt_file *file);
+/* "f32[64, 10]": at most size bytes with the final NUL; returns buffer, or NULL: no tensor of the file has the name. */
+char *nnrt_file_text(const nnrt_file *file, const char *name, char *buffer, size_t size);
+const char *nnrt_file_name(const nnrt_file *file, int64_t index); /* in order of name; NULL: past the last */
+/* The values of one; it must have the dtype and the sizes of `as`, else NNRT_ERR_SHAPE. as->bytes are written. */
+int32_t nnrt_file_read(nnrt_file *file, const char *name, const nnrt_tensor *as, void *into);
+
 /* ---- checkpoint.c: all that a training needs to go on: values, optimizer's state, settings, clock, cursor ---- */
 int32_t nnrt_save_checkpoint(nnrt_session *session, const char *path); /* the old file or the new one */
 /* Everything is checked before anything changes. nnrt_fit then gives the bits of a training that was never stopped. */

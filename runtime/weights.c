@@ -2,6 +2,7 @@
 #include "session.h"
 #include "tensors.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int32_t save(nnrt_fault *fault, const nnrt_model *m, const void *params, const char *path)
@@ -132,4 +133,55 @@ int32_t nnrt_load_matching(nnrt_session *s, const char *path, Tell *tell, void *
         nnrt__loading_copy(&l, &areas);
     nnrt__loading_close(&l);
     return status ? status : nnrt__prepare(s);
+}
+
+/* ---- a file by itself ---- */
+struct nnrt_file { nnrt_fault fault; nnrt_loading loading; bool opened; };
+
+int32_t nnrt_file_open(const char *path, nnrt_file **out)
+{
+    if (!path || !out)
+        return NNRT_ERR_NULL;
+    nnrt_file *f = *out = calloc(1, sizeof *f);
+    if (!f)
+        return NNRT_ERR_MEMORY;
+    int32_t status = nnrt__loading_open(&f->loading, &f->fault, NULL, path);
+    f->opened = !status;
+    return status;
+}
+
+void nnrt_file_close(nnrt_file *f)
+{
+    if (f)
+        nnrt__loading_close(&f->loading);
+    free(f);
+}
+
+char *nnrt_file_text(const nnrt_file *f, const char *name, char *buffer, size_t size)
+{
+    const nnrt_file_tensor *t = f && f->opened && name ? nnrt__header_find(&f->loading.header, name) : NULL;
+    return t ? nnrt__file_shape(t, buffer, size) : NULL;
+}
+
+const char *nnrt_file_name(const nnrt_file *f, int64_t index)
+{
+    bool has = f && f->opened && index >= 0 && index < f->loading.header.ntensors;
+    return has ? f->loading.header.tensors[index].name : NULL;
+}
+
+int32_t nnrt_file_read(nnrt_file *f, const char *name, const nnrt_tensor *as, void *into)
+{
+    char wanted[160];
+    if (!f || !name || !as || !into)
+        return f ? nnrt__fail(&f->fault, NNRT_ERR_NULL, "reading needs a name, a tensor and a place for it") : NNRT_ERR_NULL;
+    if (!f->opened)
+        return nnrt__fail(&f->fault, NNRT_ERR_STATE, "the file was not opened");
+    const nnrt_file_tensor *t = nnrt__header_find(&f->loading.header, name);
+    if (!t || !nnrt__same_shape(as, t))
+        return nnrt__fail(&f->fault, NNRT_ERR_SHAPE, "%s: it has no `%s` that is %s", f->loading.path, name,
+                          nnrt_tensor_text(as, wanted, sizeof wanted));
+    int32_t status = f->loading.data ? NNRT_OK : nnrt__loading_data(&f->loading);
+    if (!status)
+        memcpy(into, f->loading.data + t->begin, (size_t)as->bytes);
+    return status;
 }

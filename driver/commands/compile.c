@@ -63,7 +63,7 @@ static const char *product_path(Args *a, const Program *p, Kind kind, bool first
 /* For a machine without a system an object is all there can be. */
 static bool is_bare(const Args *a)
 {
-    CodegenOptions o = codegen_options(a, NULL);
+    CodegenOptions o = codegen_options(a);
     return codegen_is_bare(&o);
 }
 
@@ -96,27 +96,6 @@ static bool parse_emit(Args *a, const Program *p, Products *out)
 
 static Bytes text_bytes(const char *text) { return (Bytes){text, text ? strlen(text) : 0}; }
 
-/* Parameters that the artifact carries. */
-static bool load_weights(Args *a, const void **out)
-{
-    const char *path = args_text(a, OPT_WEIGHTS);
-    *out = NULL;
-    if (!path) return true;
-    Running r;
-    Args plain = *a;
-    plain.values[OPT_MARCH].n = plain.values[OPT_MCPU].n = plain.values[OPT_TRIPLE].n = 0;
-    plain.values[OPT_PORTABLE].n = plain.values[OPT_DUMP_AFTER].n = plain.values[OPT_TIME_PASSES].n = 0;
-    if (build_running(&plain, &r)) return false;
-    char message[1024] = "";
-    void *params = arena_alloc(a->cx->arena, (size_t)r.model->params_bytes + 64);
-    params = (char *)params + (-(uintptr_t)params & 63);
-    int32_t rc = nnrt_load_params(r.model, params, path, message, sizeof message);
-    running_close(&r);
-    if (rc) diag_error(a->cx->diags, "E0219", NO_SPAN, "%s", message);
-    *out = params;
-    return !rc;
-}
-
 /* A name as make reads it. */
 static const char *make_word(Arena *arena, const char *path)
 {
@@ -132,7 +111,7 @@ static const char *make_word(Arena *arena, const char *path)
 static void dependencies_print(Args *a, const Program *p, const Products *products, Text *to)
 {
     Arena *arena = a->cx->arena;
-    const char *weights = args_text(a, OPT_WEIGHTS), *space = "";
+    const char *space = "";
     for (int i = 0; i < products->list.n; i++) {
         const Product *x = &products->list.at[i];
         if (x->kind == KIND_DEPS || !strcmp(x->path, "-")) continue;
@@ -142,7 +121,6 @@ static void dependencies_print(Args *a, const Program *p, const Products *produc
     if (!*space) text_add(to, "%s", make_word(arena, product_path(a, p, KIND_SO, true)));
     text_add(to, ":");
     for (int i = 0; i < p->read.n; i++) text_add(to, " \\\n  %s", make_word(arena, p->read.at[i]));
-    if (weights) text_add(to, " \\\n  %s", make_word(arena, weights));
     text_add(to, "\n");
 }
 
@@ -159,10 +137,8 @@ static bool parse_sanitize(const Args *a, Sanitizer *out)
 
 static bool make(Args *a, Program *p, Sanitizer sanitize, Products *products)
 {
-    const void *weights;
     Bytes object = {0};
-    if (!load_weights(a, &weights)) return false;
-    CodegenOptions o = codegen_options(a, weights);
+    CodegenOptions o = codegen_options(a);
     o.sanitize = sanitize;
     for (int i = 0; i < products->list.n; i++) {
         Product *x = &products->list.at[i];
@@ -225,6 +201,10 @@ int command_compile(Args *a)
     Products products = {{0}};
     Sanitizer sanitize;
     if (!parse_sanitize(a, &sanitize) || !parse_emit(a, p, &products)) return EXIT_USAGE;
+    for (int i = 0; i < products.list.n && p->frozen; i++)
+        if (products.list.at[i].kind == KIND_GRAPH)
+            return usage_error("--emit=graph writes no values, so it cannot tell a frozen model: give --freeze where the "
+                               "graph is compiled");
     if (!p->models.n && !p->trains.n)
         return failure("`%s` defines no model: there is nothing to compile", a->operands.at[0]);
     bool ok = make(a, p, sanitize, &products);

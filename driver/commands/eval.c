@@ -38,7 +38,6 @@ static int load(Evaluation *e)
     if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
     if (!(n = data_given(a, e->info, &specs))) return EXIT_USAGE;
     if (nnrt_init(e->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(e->run.session));
-    if ((status = weights_load(a, e->run.session, weights))) return status;
     if (data_load(a->cx, e->entry->inputs, (int)e->entry->ninputs, specs, n, &e->data, &status)) return 0;
     return model_finish(a, status);
 }

@@ -61,26 +61,34 @@ static void choose_inputs(Check *c)
     }
 }
 
-/* First values, moved a little: zeros and equal numbers would hide mistakes. */
+/* A first value, moved a little: zeros and equal numbers would hide mistakes. */
+static void choose_value(Check *c, int tensor, const Num *first)
+{
+    Array *x = &c->in.tensors[tensor];
+    bool moves = c->p->tensors.at[tensor].role == ROLE_PARAM && dtype_is_float(x->type.dtype);
+    for (int64_t k = 0; k < x->size; k++)
+        x->at[k] = (Num){.value = first[k].value + (moves ? 0.1 * (next_random(c) - 0.5) : 0)};
+}
+
 static bool choose_first(Check *c, const Graph *g)
 {
     if (!g) return true;
     Array *first = NEW_ARRAY(c->arena, Array, g->results.n + 1);
     if (!graph_eval(g, &c->in, c->arena, first)) return false;
-    for (int i = 0; i < g->results.n; i++) {
-        Array *x = &c->in.tensors[g->results.at[i].index];
-        bool moves = c->p->tensors.at[g->results.at[i].index].role == ROLE_PARAM && dtype_is_float(x->type.dtype);
-        for (int64_t k = 0; k < x->size; k++)
-            x->at[k] = (Num){.value = first[i].at[k].value + (moves ? 0.1 * (next_random(c) - 0.5) : 0)};
-    }
+    for (int i = 0; i < g->results.n; i++) choose_value(c, g->results.at[i].index, first[i].at);
     return true;
 }
 
 static bool choose_tensors(Check *c)
 {
     c->in.tensors = NEW_ARRAY(c->arena, Array, c->p->tensors.n + 1);
-    for (int i = 0; i < c->p->tensors.n; i++)
-        c->in.tensors[i] = array_new(c->arena, c->p->tensors.at[i].type, c->in.symbols);
+    for (int i = 0; i < c->p->tensors.n; i++) {
+        const Tensor *t = &c->p->tensors.at[i];
+        c->in.tensors[i] = array_new(c->arena, t->type, c->in.symbols);
+        if (!t->given.values) continue;
+        array_load(&c->in.tensors[i], t->given.values);
+        choose_value(c, i, c->in.tensors[i].at);
+    }
     return choose_first(c, c->p->init) && choose_first(c, c->p->start);
 }
 

@@ -34,7 +34,6 @@ static int load(Prediction *p)
     if (!a->values[OPT_DATA].n)
         return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (nnrt_init(p->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(p->run.session));
-    if ((status = weights_load(a, p->run.session, weights))) return status;
     if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
                    &p->data, &status))
         return model_finish(a, status);

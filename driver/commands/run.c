@@ -118,7 +118,7 @@ static int load(Trial *t)
     const char *weights = args_text(a, OPT_WEIGHTS);
     if (!args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
     if (nnrt_init(t->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(t->run.session));
-    if (weights && (status = weights_load(a, t->run.session, weights))) return status;
+    if (weights && t->run.library && (status = weights_load(a, t->run.session, weights))) return status;
     t->sizes = NEW_ARRAY(a->cx->arena, int64_t, t->entry->nsymbols + 1);
     if ((status = make_sizes(t))) return status;
     if (!a->values[OPT_DATA].n) return make_inputs(t, (uint64_t)seed), 0;

@@ -154,7 +154,6 @@ static int load_values(Training *t)
     if (t->resumed) return 0;
     if (weights && matching) return usage_error("--weights and --init-from both give first values: give one of them");
     if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
-    if (weights) return weights_load(t->args, s, weights);
     if (matching && nnrt_load_matching(s, matching, tell, NULL)) return failure("%s", nnrt_error(s));
     return 0;
 }

@@ -4,9 +4,10 @@
           random_graphs print SEED       the graph as it was built, and as it is planned
 
    Each graph, with each set of passes, at each N: predictions, totals, gradients and three steps, each step from the
-   compiled state. Exact graphs must agree bit for bit, real ones within the interpreter's bounds; other worker counts must
-   give the bits of one worker, and a row alone the bits that it has in a batch. At the end stands how often each pass
-   fired and each operator occurred: a zero fails the run. */
+   compiled state; and predictions with frozen parameters, which must have the bits of those without. Exact graphs must
+   agree bit for bit, real ones within the interpreter's bounds; other worker counts must give the bits of one worker, and a
+   row alone the bits that it has in a batch. At the end stands how often each pass fired and each operator occurred: a zero
+   fails the run. */
 #include "random_graphs.h"
 #include "tensor_assert.h"
 #include "codegen/codegen.h"
@@ -99,9 +100,21 @@ static nnrt_session *session_new(const nnrt_model *m, uint32_t workers)
     return s;
 }
 
-static Compiled compile(Cx *cx, const Where *w, Policy policy, int config)
+/* Every first value as if it stood in a file. */
+static void give_values(Program *p, const char *params)
+{
+    for (int i = 0; i < p->tensors.n; i++) {
+        Tensor *t = &p->tensors.at[i];
+        if (t->role != ROLE_OPT) t->given.values = arena_copy(p->arena, params + t->offset, (size_t)tensor_bytes(p, t));
+    }
+}
+
+/* With the parameters of a model that is not frozen, or NULL: not frozen. */
+static Compiled compile(Cx *cx, const Where *w, Policy policy, int config, const char *frozen)
 {
     Compiled c = {.p = make_program(cx, w->seed, policy)};
+    if (frozen) give_values(c.p, frozen);
+    if (frozen) program_freeze(c.p);
     PassOptions o = {.disabled = configs[config].disabled, .ndisabled = configs[config].n, .verify = true};
     CodegenOptions how = {.march = level, .level = 2};
     Bytes object;
@@ -369,6 +382,32 @@ static void start(nnrt_session *s)
     if (nnrt_init(s, 42)) fatal("%s", nnrt_error(s));
 }
 
+static void check_frozen(const Oracle *o, const Where *w0, const Compiled *c)
+{
+    Where w = *w0;
+    Cx *cx = cx_new();
+    nnrt_session *free_one = session_new(c->model, 1);
+    start(free_one);
+    w.config = "frozen";
+    Compiled frozen = compile(cx, &w, o->policy, 0, nnrt_params(free_one));
+    frozen.session = session_new(frozen.model, 1);
+    start(frozen.session);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        const Graph *g = o->p->models.at[0];
+        Arena *a = arena_new();
+        w.n = sizes[i];
+        Data d = make_data(a, g, sizes[i], w.seed * 64 + (unsigned)i, o->policy);
+        Outputs want = predict(a, free_one, g, &d), got = predict(a, frozen.session, g, &d);
+        for (int k = 0; k < want.n; k++)
+            same_bytes(&w, g->results.at[k].name, want.raw[k], got.raw[k], raw_bytes(&want.like[k]));
+        arena_free(a);
+    }
+    nnrt_session_free(frozen.session);
+    nnrt_session_free(free_one);
+    jit_close(frozen.jit);
+    cx_free(cx);
+}
+
 static void check_sizes(const Oracle *o, const Where *w0, Compiled *c)
 {
     nnrt_session *others[COUNT(teams)];
@@ -437,8 +476,9 @@ static void check_graph(unsigned seed)
     for (size_t i = 0; i < COUNT(configs); i++) {
         Cx *cx = cx_new();
         w.config = configs[i].name;
-        Compiled c = compile(cx, &w, policy, (int)i);
+        Compiled c = compile(cx, &w, policy, (int)i, NULL);
         check_sizes(&o, &w, &c);
+        if (i == 0) check_frozen(&o, &w, &c);
         jit_close(c.jit);
         cx_free(cx);
     }

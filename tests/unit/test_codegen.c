@@ -20,12 +20,17 @@ static Compiled compile_with(const char *name, const char *level, bool fuse, con
     static const char *const without[] = {"simplify", "fuse"};
     Compiled c = {.cx = cx_new(), .fma = strcmp(level, "x86-64") != 0, .random = 1};
     const char *path = str_format(c.cx->arena, "%s/tests/unit/flat/%s.nn", NNC_ROOT, name);
-    FrontendOptions options = {.name = name};
+    FrontendOptions options = {.name = name, .weights = weights ? "given" : NULL};
     PassOptions passes = {.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true};
-    CodegenOptions how = {.march = level, .level = 2, .weights = weights};
+    CodegenOptions how = {.march = level, .level = 2};
     Bytes object;
     File *f = file_parse(c.cx, source_read(c.cx->arena, path, name, MOST_TEXT));
-    c.p = flat_build(c.cx, f, &options);
+    c.p = flat_build(c.cx, f, NULL, &options);
+    for (int i = 0; weights && i < c.p->tensors.n; i++) {
+        Tensor *t = &c.p->tensors.at[i];
+        if (t->role != ROLE_OPT)
+            t->given.values = (const char *)weights + t->offset;
+    }
     bool good = c.p && passes_run(c.p, &passes) && codegen_emit(c.p, &how, EMIT_OBJECT, &object);
     diags_print(c.cx->diags, stderr, false);
     assert_true(good);
@@ -354,7 +359,11 @@ static void weights_are_embedded(void **state)
         weights[i] = (char)(i * 7);
     Compiled c = compile_with("training", codegen_native_level(), true, weights);
     assert_int_equal(c.m->init(params, NULL, 1, NULL), NNRT_OK);
-    assert_memory_equal(params, weights, n);
+    for (int i = 0; i < c.p->tensors.n; i++) {
+        const Tensor *t = &c.p->tensors.at[i];
+        if (t->role != ROLE_OPT)
+            assert_memory_equal(params + t->offset, weights + t->offset, (size_t)tensor_bytes(c.p, t));
+    }
     compiled_free(&c);
     compiled_free(&plain);
 }

@@ -8,7 +8,7 @@ static Program *read_flat(Cx *cx, const char *text)
 {
     static const FrontendOptions options = {0};
     File *f = file_parse(cx, source_new(cx->arena, "flat.nn", text, strlen(text)));
-    return f->broken ? NULL : flat_build(cx, f, &options);
+    return f->broken ? NULL : flat_build(cx, f, NULL, &options);
 }
 
 static const char *print(Cx *cx, const Program *p)
