@@ -33,4 +33,7 @@ static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
 }
 
 /* FPCR: half precision, default NaN, flushing, rounding, traps; all 0 is IEEE arithmetic. */
-const Arch arch_aarch64 = {generator_open, features, false, 0x07F89F00, 0, control_read, control_write, NULL, NULL};
+const Arch arch_aarch64 = {
+    .open = generator_open, .features = features, .control_bits = 0x07F89F00, .control_default = 0,
+    .control_read = control_read, .control_write = control_write,
+};

@@ -30,5 +30,6 @@ static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
 
 /* FPSCR: half precision, default NaN, flushing, rounding; all 0 is IEEE arithmetic. */
 const Arch arch_cortex_m = {
-    generator_open, features, true, 0x07C00000, 0, control_read, control_write, NULL, soft_emit,
+    .open = generator_open, .features = features, .bare = true, .control_bits = 0x07C00000, .control_default = 0,
+    .control_read = control_read, .control_write = control_write, .helpers = soft_emit,
 };

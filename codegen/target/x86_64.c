@@ -140,5 +140,6 @@ static void control_write(Cg *cg, LLVMValueRef slot, LLVMValueRef word)
 
 /* MXCSR: the sticky flags are its low six bits; nearest, no flushing, every trap masked. */
 const Arch arch_x86_64 = {
-    generator_open, features, false, 0xFFC0, 0x1F80, control_read, control_write, features_emit, NULL,
+    .open = generator_open, .features = features, .control_bits = 0xFFC0, .control_default = 0x1F80,
+    .control_read = control_read, .control_write = control_write, .features_emit = features_emit,
 };
