@@ -109,7 +109,7 @@ void nnrt__feed_close(nnrt_feed *f)
     nnrt_session *s = f->session;
     uint32_t n = f->info->ninputs;
     nnrt__unbind(s, f->entry);
-    for (uint32_t i = 0; f->buffers && i < n; i++)
+    for (uint32_t i = 0; f->buffers && f->row_bytes && i < n; i++)
         nnrt__release(s, f->buffers[i], (size_t)(f->row_bytes[i] * f->batch));
     nnrt__release(s, f->buffers, n * sizeof *f->buffers);
     nnrt__release(s, f->row_bytes, n * sizeof *f->row_bytes);
