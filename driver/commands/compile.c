@@ -132,7 +132,9 @@ static bool parse_sanitize(const Args *a, Sanitizer *out)
     for (int i = 1; text && i < (int)COUNT(names); i++)
         if (str_equal(text, names[i])) *out = (Sanitizer)i;
     if (text && !*out) usage_error("--sanitize is address or thread, not `%s`", text);
-    return !text || *out;
+    bool lone = *out && is_bare(a);
+    if (lone) usage_error("--sanitize needs a sanitizer beside the model, and a machine without a system has none");
+    return (!text || *out) && !lone;
 }
 
 static bool make(Args *a, Program *p, Sanitizer sanitize, Products *products)
