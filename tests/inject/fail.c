@@ -46,7 +46,8 @@ static bool fails(bool is_memory, void *caller)
 {
     if (!at || is_memory != memory || (uintptr_t)caller < low || (uintptr_t)caller >= high) return false;
     calls++;
-    if (calls == at && getenv("FAIL_MARK")) syscall(SYS_close, (int)syscall(SYS_open, getenv("FAIL_MARK"), O_CREAT | O_WRONLY, 0600));
+    const char *mark = calls == at ? getenv("FAIL_MARK") : NULL;
+    if (mark) syscall(SYS_close, (int)syscall(SYS_open, mark, O_CREAT | O_WRONLY, 0600));
     errno = is_memory ? ENOMEM : error;
     return all ? calls >= at : calls == at;
 }
