@@ -115,7 +115,7 @@ def first_answer(system):
 def sizes(results):
     print("\nbytes")
     for network in ("rings", "digits"):
-        for kind, options in (("predicts and trains", []),):
+        for kind, options in (("predicts and trains", []), ("only predicts", ["--infer-only"])):
             file = folder / ("lib%s.so" % network)
             subprocess.run([nnc, root / ("examples/%s/%s.nn" % (network, network)), "-o", file, *options], check=True)
             results["bytes"].append({"network": network, "kind": kind, "bytes": file.stat().st_size})
