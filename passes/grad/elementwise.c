@@ -55,7 +55,8 @@ RULE(MOD) /* a - b*floor(a/b) */
     return neg(b, mul(b, dy, build_1(b, OP_FLOOR, quotient(b, n->in[0], n->in[1]))));
 }
 
-/* x^0 has slope 0 even at 0, and so has 0^p along p: the formulas alone would give 0*inf there. */
+/* x^0 has slope 0 even at 0, and so has 0^p along p: the formulas alone would give 0*inf there. A written 0 makes a 1 of
+   every x, so that nothing flows on at all: 0/0 may stand further back. */
 RULE(POW)
 {
     Value *x = n->in[0], *p = n->in[1], *zero = number(b, dy, 0);
@@ -64,7 +65,10 @@ RULE(POW)
         Value *slope = mul(b, dy, mul(b, n->out, build_1(b, OP_LOG, x)));
         return build_3(b, OP_SELECT, build_2(b, OP_EQ, x, zero), zero, slope);
     }
-    if (value_is_const(p, &power) && power != 0)
+    bool written = value_is_const(p, &power);
+    if (written && power == 0)
+        return NULL;
+    if (written)
         return mul(b, dy, mul(b, p, power == 2 ? x : build_2(b, OP_POW, x, number(b, dy, power - 1))));
     Value *slope = mul(b, dy, mul(b, p, build_2(b, OP_POW, x, sub(b, p, number(b, dy, 1)))));
     return build_3(b, OP_SELECT, build_2(b, OP_EQ, p, zero), zero, slope);
