@@ -62,16 +62,37 @@ static bool try_match(Gen *g, const Match *m)
     return true;
 }
 
-static bool grow_pair(Gen *g, Pair pair)
+/* The last node, which stands before the results that there are already. */
+static Node *last_node(const Block *b) { return b->last && b->last->op == OP_RETURN ? b->last->prev : b->last; }
+
+/* What a try left that came to nothing would count as a reader of what it reads. */
+static void remove_since(Block *b, const Node *mark)
 {
-    enum { TRIES = 24 };
+    for (Node *n = last_node(b), *before; n != mark; n = before) {
+        before = n->prev;
+        bool kept = n->op == OP_INPUT || n->op == OP_TENSOR;
+        for (int i = 0; i < n->nout; i++) kept |= n->out[i].uses.n > 0;
+        if (!kept) node_remove(n);
+    }
+}
+
+/* The first try is by the record's own choices, each further one by others that follow from them. */
+static bool grow_pair(Gen *g, Pair pair, const uint8_t *record)
+{
+    enum { TRIES = 48 };
+    uint64_t state = hash_bytes(0, record, RECORD);
     for (unsigned i = 0; i < TRIES; i++) {
+        uint8_t others[RECORD];
+        for (int k = 0; k < RECORD && i > 0; k++) others[k] = (uint8_t)(mix(&state) >> 56);
+        if (i > 0) g->c = (Choices){others, RECORD, 0};
         Match m;
         bool real = i < TRIES / 2 && choose(&g->c, 2);
-        unsigned n = find_match(g, pair, real, 0, &m), at = choose(&g->c, 256) * 256 + choose(&g->c, 256) + i * 97;
+        unsigned n = find_match(g, pair, real, 0, &m), at = choose(&g->c, 256) * 256 + choose(&g->c, 256);
         if (n == 0 && !(n = find_match(g, pair, real = false, 0, &m))) return false;
         find_match(g, pair, real, at % n, &m);
+        const Node *mark = last_node(g->b.block);
         if (try_match(g, &m)) return true;
+        remove_since(g->b.block, mark);
     }
     return false;
 }
@@ -90,13 +111,13 @@ static Pair pair_of(const Gen *g, const uint8_t *record)
     return g->rules->pairs[g->policy].at[i % (unsigned)g->rules->pairs[g->policy].n];
 }
 
-/* Gradients are asked for in a step, and steps are counted in training. */
+/* Gradients are asked for in a step, and steps are counted in training; a model may have inputs of any shape. */
 static bool belongs_here(const Gen *g, Pair p, const uint8_t *record)
 {
     static const GraphKind kinds[] = {GRAPH_MODEL, GRAPH_EVAL, GRAPH_MODEL, GRAPH_STEP, GRAPH_MODEL};
     if (p.producer == OP_GRAD || p.consumer == OP_GRAD) return g->g->kind == GRAPH_STEP;
     if (p.producer == OP_CLOCK) return g->g->kind == (record[2] % 2 ? GRAPH_EVAL : GRAPH_STEP);
-    if (p.consumer == OP_RETURN) return g->g->kind == GRAPH_MODEL;
+    if (p.producer == OP_INPUT || p.consumer == OP_RETURN) return g->g->kind == GRAPH_MODEL;
     return g->g->kind == kinds[record[2] % COUNT(kinds)];
 }
 
@@ -111,7 +132,7 @@ static void grow(Gen *g, Records *r, bool *tried)
         if (r->done[i] || !(tried[i] || belongs_here(g, pair, record))) continue;
         tried[i] = true;
         if (idiom) add_idiom(g);
-        r->done[i] = idiom || grow_pair(g, pair);
+        r->done[i] = idiom || grow_pair(g, pair, record);
     }
 }
 
