@@ -361,3 +361,21 @@ void check_calls(const Oracle *o, Where *w, const Compiled *c)
         arena_free(w->arena);
     }
 }
+
+void check_frozen(const Oracle *o, Where *w, const Compiled *c, const Compiled *frozen)
+{
+    const Graph *g = o->p->models.at[0];
+    must(frozen->session, nnrt_init(frozen->session, 42));
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        w->n = sizes[i];
+        w->arena = arena_new();
+        Data d = make_data(w->arena, g, w->n, o->policy);
+        Outputs *want = NEW(w->arena, Outputs), *got = NEW(w->arena, Outputs);
+        predict(o, w->arena, c->session, &d, want);
+        predict(o, w->arena, frozen->session, &d, got);
+        for (int k = 0; k < want->n; k++)
+            same_bytes(w, g->results.at[k].name, "with fixed parameters", want->raw[k], got->raw[k],
+                       raw_bytes(&want->like[k]));
+        arena_free(w->arena);
+    }
+}

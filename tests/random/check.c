@@ -1,6 +1,6 @@
 /* check.c: one program through the whole compiler, against the interpreter. It is compiled three times: with every pass
-   at -O2, without the optional ones at -O0, and with some of them, each for another level of the machine. Its text
-   must read back, too. */
+   at -O2, without the optional ones at -O0, and with some of them, each for another level of the machine. Its text must
+   read back, and every other one is compiled with fixed parameters, too. */
 #include "check.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
@@ -97,13 +97,25 @@ static bool count_kernels(Graph *g, void *counts)
     return true;
 }
 
-static Compiled compile(Cx *cx, const Check *check, const Where *w, const Config *config, const uint8_t *bytes,
-                        size_t n)
+/* Every first value as if it stood in a file, and fixed. */
+static void freeze(Program *p, const char *params)
 {
-    Compiled c = {.p = random_program(cx, check->rules, bytes, n).p};
+    for (int i = 0; i < p->tensors.n; i++) {
+        Tensor *t = &p->tensors.at[i];
+        if (t->role != ROLE_OPT) t->given.values = arena_copy(p->arena, params + t->offset, (size_t)tensor_bytes(p, t));
+    }
+    program_freeze(p);
+}
+
+/* With the parameters of a model that is not frozen, or NULL: not frozen. */
+static Compiled compile(Cx *cx, const Check *check, const Where *w, const Config *config, const Choices *from,
+                        const char *frozen)
+{
+    Compiled c = {.p = random_program(cx, check->rules, from->bytes, from->n).p};
     PassOptions o = {.disabled = config->disabled, .ndisabled = config->ndisabled, .verify = true};
     CodegenOptions how = {.march = config->march, .level = config->level};
     Bytes object;
+    if (c.p && frozen) freeze(c.p, frozen);
     if (!c.p || !passes_run(c.p, &o)) give_up(w, cx, "the passes fail");
     program_each_graph(c.p, count_kernels, check->counts);
     if (!codegen_emit(c.p, &how, EMIT_OBJECT, &object)) give_up(w, cx, "no code");
@@ -174,19 +186,34 @@ static int level_number(const char *march)
     return i;
 }
 
+/* Fixed parameters must give the predictions of free ones, bit for bit. */
+static void check_freezing(const Check *check, const Oracle *o, const Compiled *c, const Config *config,
+                           const Choices *from)
+{
+    Cx *cx = cx_new();
+    Where w = {.config = str_format(cx->arena, "%s, frozen", config->name)};
+    if (nnrt_init(c->session, 42)) fatal("%s", nnrt_error(c->session));
+    Compiled frozen = compile(cx, check, &w, config, from, nnrt_params(c->session));
+    check_frozen(o, &w, c, &frozen);
+    compiled_free(&frozen);
+    cx_free(cx);
+}
+
 void random_check(const Check *check, const uint8_t *bytes, size_t n)
 {
     Where w = {.config = "the text"};
     Oracle o = make_oracle(check, &w, bytes, n);
     unsigned turn = n > 1 ? bytes[1] : 0;
+    const Choices from = {bytes, n, 0};
     check_text(check, &w, turn % 2 ? NULL : "outline", bytes, n);
     for (int i = 0; i < CONFIGS; i++) {
         Cx *cx = cx_new();
         Config config = config_at(cx->arena, i, turn);
         w.config = config.name;
         o.fma = strcmp(config.march, "x86-64") != 0;
-        Compiled c = compile(cx, check, &w, &config, bytes, n);
+        Compiled c = compile(cx, check, &w, &config, &from, NULL);
         check_calls(&o, &w, &c);
+        if (i == 0 && turn % 2) check_freezing(check, &o, &c, &config, &from);
         compiled_free(&c);
         cx_free(cx);
         check->counts->levels[level_number(config.march)]++;

@@ -30,4 +30,6 @@ typedef struct Where {
 
 /* Ends the process after a message where they differ. */
 void check_calls(const Oracle *o, Where *w, const Compiled *c);
+/* Predictions of two compilations, bit for bit. */
+void check_frozen(const Oracle *o, Where *w, const Compiled *c, const Compiled *frozen);
 #endif
