@@ -211,6 +211,12 @@ int running_open(Args *a, Running *out)
     return str_ends(a->operands.at[0], ".so") ? open_library(a, out) : build_running(a, out);
 }
 
+int weights_wanted(const Args *a, const nnrt_model *m)
+{
+    if (args_text(a, OPT_WEIGHTS) || !m->params_bytes) return 0;
+    return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
+}
+
 int weights_load(Args *a, nnrt_session *s, const char *path)
 {
     if (!nnrt_load(s, path)) return 0;

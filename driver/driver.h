@@ -73,6 +73,7 @@ typedef struct Running {
 } Running; /* compiled into this process */
 int build_running(Args *a, Running *out);              /* 0, or an exit status after a message */
 int running_open(Args *a, Running *out);               /* the same, of a compiled .so too */
+int weights_wanted(const Args *a, const nnrt_model *m); /* 0 if -w is given, or nothing is to be loaded */
 int weights_load(Args *a, nnrt_session *s, const char *path); /* 0, or an exit status after a message */
 void running_close(Running *r);
 int model_finish(const Args *a, int status);           /* prints the messages collected so far, gives the status */

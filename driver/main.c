@@ -6,7 +6,7 @@ static const Command commands[] = {
     {"compile", COMPILE, command_compile, "MODEL.nn", "turn a model into a native library (the word may be left out)",
      "nnc digits.nn -o libdigits.so --emit=so,header\n"
      "nnc digits.nn -o digits.o --emit=obj,header -D H=32\n"
-     "nnc digits.nn --emit=graph -"},
+     "nnc digits.nn --emit=graph=-"},
     {"check", CHECK, command_check, "MODEL.nn", "find every mistake, write nothing", "nnc check digits.nn"},
     {"fmt", FMT, command_fmt, "FILE.nn...", "files in the settled style, rewritten in place; `-` from standard input to output",
      "nnc fmt digits.nn blocks.nn\n"

@@ -144,16 +144,14 @@ static int bind_and_run(Args *a, Dump *d)
 
 int dump_run(Args *a, Dump *d, const char *const *specs, int n)
 {
-    const char *weights = args_text(a, OPT_WEIGHTS);
     int64_t seed = 0;
     int status;
-    if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
     if (!n) return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (a->values[OPT_SEED].n && !args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
     if (str_ends(a->operands.at[0], ".so"))
         return usage_error("--dump needs the model's text: a compiled model has only its results");
     a->dump = d;
-    if ((status = build_running(a, &d->run))) return status;
+    if ((status = build_running(a, &d->run)) || (status = weights_wanted(a, d->run.model))) return status;
     if (nnrt_find_entry(d->run.model, NULL, NNRT_PREDICT) != 0) UNREACHABLE("the watched graph is not the first entry");
     d->entry = &d->run.model->entries[0];
     if (nnrt_init(d->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(d->run.session));

@@ -32,10 +32,10 @@ static int load(Evaluation *e)
 {
     Args *a = e->args;
     int status, n;
-    const char *const *specs, *weights = args_text(a, OPT_WEIGHTS);
+    const char *const *specs;
     int64_t seed = 0;
     if (!args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
-    if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
+    if ((status = weights_wanted(a, e->run.model))) return status;
     if (!(n = data_given(a, e->info, &specs))) return EXIT_USAGE;
     if (nnrt_init(e->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(e->run.session));
     if (data_load(a->cx, e->entry->inputs, (int)e->entry->ninputs, specs, n, &e->data, &status)) return 0;

@@ -27,10 +27,9 @@ static int load(Prediction *p)
 {
     Args *a = p->args;
     int status;
-    const char *weights = args_text(a, OPT_WEIGHTS);
     int64_t seed = 0;
     if (!args_count(a, OPT_SEED, 0, &seed)) return EXIT_USAGE;
-    if (!weights) return usage_error("no weights: give -w FILE.safetensors (nnc train leaves them in its run folder)");
+    if ((status = weights_wanted(a, p->run.model))) return status;
     if (!a->values[OPT_DATA].n)
         return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (nnrt_init(p->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(p->run.session));
