@@ -497,6 +497,28 @@ static void test_accumulation(void **state)
     nnrt_session_free(parts);
 }
 
+/* 40 rows at once, or as 16, 16 and 8: each row counts alike, up to the rounding of a few sums. */
+static void test_uneven_accumulation(void **state)
+{
+    nnrt_fit_options o;
+    (void)state;
+    nnrt_source source = points();
+    source.rows = 40;
+    nnrt_fit_options_init(&o);
+    o.batch = 40;
+    nnrt_session *whole = fitted(&o, &source, 0.05, NNRT_OK);
+    o.batch = 16, o.accumulate = 3;
+    nnrt_session *parts = fitted(&o, &source, 0.05, NNRT_OK);
+    State a = state_of(whole), b = state_of(parts);
+    assert_int_equal(b.clock.step, 2);
+    for (int i = 0; i < 3; i++)
+        assert_float_equal(a.params.slope[i], b.params.slope[i], 1e-6f);
+    for (int i = 0; i < 4; i++)
+        assert_float_equal(a.params.offset[i], b.params.offset[i], 1e-6f);
+    nnrt_session_free(whole);
+    nnrt_session_free(parts);
+}
+
 typedef struct Seen { int batches, epochs; uint64_t skipped, waited; } Seen;
 static int see_batch(void *user, const nnrt_progress *p)
 {
@@ -639,7 +661,7 @@ int main(void)
         cmocka_unit_test(test_every_damage),  cmocka_unit_test(test_failing_calls),
         cmocka_unit_test(test_power_cuts),    cmocka_unit_test(test_accumulation),
         cmocka_unit_test(test_skipped),       cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_matching),
+        cmocka_unit_test(test_matching),      cmocka_unit_test(test_uneven_accumulation),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

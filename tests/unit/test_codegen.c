@@ -364,6 +364,13 @@ static void weights_are_embedded(void **state)
         if (t->role != ROLE_OPT)
             assert_memory_equal(params + t->offset, weights + t->offset, (size_t)tensor_bytes(c.p, t));
     }
+    size_t m = (size_t)c.m->opt_bytes; /* made of the parameters as they are given */
+    char *opt = memory_new(c.cx->arena, c.m->opt_bytes), *wanted = memory_new(c.cx->arena, c.m->opt_bytes);
+    assert_int_equal(c.m->init(params, opt, 1, NULL), NNRT_OK);
+    assert_int_equal(c.m->start(params, wanted, 1, NULL), NNRT_OK);
+    assert_memory_equal(opt, wanted, m);
+    memset(wanted, 0, m);
+    assert_memory_not_equal(opt, wanted, m);
     compiled_free(&c);
     compiled_free(&plain);
 }

@@ -71,6 +71,17 @@ static void test_sizes(void **state)
     cx_free(w.cx);
 }
 
+/* Numbers stand for the axes of their sizes in order: two equal ones do not change places. */
+static void test_equal_axes(void **state)
+{
+    (void)state;
+    World w = load("dim N\nmodel m(x: f32[N, 3, 3]) -> f32[N, 9] = x |> [N, 3, 3] -> [N, (3, 3)]\n");
+    const Value *y = w.p->models.at[0]->body->last->in[0];
+    assert_int_equal(y->def->op, OP_MOVE);
+    assert_true(move_is_view(y->def->attr.move));
+    cx_free(w.cx);
+}
+
 static void test_instances(void **state)
 {
     (void)state;
@@ -318,6 +329,8 @@ static void test_mistakes(void **state)
         {"model m(x: f32[4]) -> f32[4] = select(x > 0, x, -2*inf)\n", ""},
         {"model m(x: f32[4]) -> f32[4] = x*exp(-inf)\n", ""},
         {MODEL(QUIET "x |> dens(2)"), "E0402"},
+        {"dim A\ndim B\nfn f[I](x: real[I], y: real[floor(I/2)]) -> real[I] = x + 0*sum(y)\n"
+         "model m(x: f32[A], y: f32[B]) -> f32[A] = f(x, y)\n", "E0212"},
         {MODEL(QUIET "y + x"), "E0401"},
         {MODEL(QUIET "x |> dense(2, bais = true)"), "E0403"},
         {MODEL(QUIET "dense(x, x, out = 2)"), "E0404"},
@@ -446,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_equations), cmocka_unit_test(test_detach),    cmocka_unit_test(test_double),
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_two_faults), cmocka_unit_test(test_growth),
         cmocka_unit_test(test_hostile),  cmocka_unit_test(test_repeat),     cmocka_unit_test(test_docs),
+        cmocka_unit_test(test_equal_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,20 @@ static void test_groups(void **state)
                      "  net.*.b' = sgd(net.*.b, grad(loss, net.*.b), lr = 0.5)"));
 }
 
+/* A name chooses what is called so, not what begins so. */
+static void test_like_names(void **state)
+{
+    (void)state;
+    Cx *cx = cx_new();
+    Program *p = load(cx, "dim N\nmodel net(x: f32[N, 4]) -> f32[N, 2] {\n  layer mid = dense(3)\n"
+                          "  layer middle = dense(2)\n  x |> mid |> tanh |> middle\n}\n"
+                          "train net(x, y: f32[N, 2]) {\n  loss mse(net(x), y) + l2(net.mid)\n"
+                          "  net.mid' = sgd(net.mid, grad(loss, net.mid))\n}\n", NULL);
+    assert_int_equal(next_values(p->trains.at[0].step, "net.mid."), 2);
+    assert_int_equal(next_values(p->trains.at[0].step, "net.middle."), 0);
+    cx_free(cx);
+}
+
 /* Two layers at work on one parameter do not share their states. */
 static void test_slots(void **state)
 {
@@ -323,7 +337,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_penalties), cmocka_unit_test(test_clipping), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_slots), cmocka_unit_test(test_next), cmocka_unit_test(test_average),
+        cmocka_unit_test(test_like_names), cmocka_unit_test(test_slots), cmocka_unit_test(test_next),
+        cmocka_unit_test(test_average),
         cmocka_unit_test(test_inner_step), cmocka_unit_test(test_several_blocks), cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_shared_states),
         cmocka_unit_test(test_mistakes),

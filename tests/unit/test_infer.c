@@ -256,6 +256,28 @@ static void patterns_must_describe_what_they_move(void **state)
     cx_free(b->cx);
 }
 
+/* ---- parts ---- */
+static Value *remainder_by(Bench *b, Value *x, double divisor)
+{
+    Type whole = type_scalar(DT_I32);
+    Attr attr = {.constant = {divisor, NULL}};
+    return op2(b, OP_MOD, x, value_new(b->g->body, OP_CONST, NULL, 0, &attr, &whole, &b->site, b->cx));
+}
+
+/* What is joined of indices is an index only where all are ones of the same places. */
+static void joined_indices_keep_one_range(void **state)
+{
+    (void)state;
+    Bench *b = bench_new();
+    Value *x = input2(b, "x", DT_I32, 2, 3);
+    Value *three = remainder_by(b, x, 3), *five = remainder_by(b, x, 5);
+    Attr last = {.part = {.axis = 1}};
+    assert_type(b, "i32<3>[2, 6]", op(b, OP_CONCAT, 2, (Value *[]){three, three}, &last));
+    assert_type(b, "i32[2, 6]", op(b, OP_CONCAT, 2, (Value *[]){three, five}, &last));
+    assert_type(b, "i32[2, 6]", op(b, OP_CONCAT, 2, (Value *[]){five, x}, &last));
+    cx_free(b->cx);
+}
+
 /* ---- places, chance, gradients ---- */
 static void places_need_an_index_of_their_range(void **state)
 {
@@ -329,6 +351,7 @@ int main(void)
         cmocka_unit_test(reductions_drop_their_axes),
         cmocka_unit_test(contractions_have_one_inner_size),
         cmocka_unit_test(patterns_must_describe_what_they_move),
+        cmocka_unit_test(joined_indices_keep_one_range),
         cmocka_unit_test(places_need_an_index_of_their_range),
         cmocka_unit_test(draws_are_floats_from_single_floats),
         cmocka_unit_test(counting_needs_numbers),

@@ -56,6 +56,7 @@ static const char *const probabilities[] = {
 static const char *const others[] = {
     "z", "a", "tanh(z)", "relu(z)", "softmax(z) + sigmoid(z)", "gelu(z)", "swish(z)", "softplus(z)", "noisy(s)",
     "2*softmax(z)", "softmax(z) - 0.5", "log_softmax(z)", "exp(z)", "z*s", "batch_norm(softmax(z))",
+    "softmax(z) - sigmoid(z)",
 };
 
 static void test_probabilities(void **state)

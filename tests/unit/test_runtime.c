@@ -513,6 +513,42 @@ static void test_fit_ways(void **state)
     assert_memory_equal(&first, &v, sizeof v);
 }
 
+/* Of chosen rows each is fetched once an epoch and no other ever, whether they are shuffled or not. */
+typedef struct Counted { Points points; int fetched[ROWS]; } Counted;
+static int32_t count_rows(void *user, const int64_t *rows, int64_t n, void *const *into)
+{
+    Counted *c = user;
+    for (int64_t i = 0; i < n; i++)
+        c->fetched[rows[i]]++;
+    return fetch_rows(&c->points, rows, n, into);
+}
+
+static void test_fit_chosen(void **state)
+{
+    enum { CHOSEN = 33, EPOCHS = 4 };
+    int64_t chosen[CHOSEN];
+    (void)state;
+    for (int i = 0; i < CHOSEN; i++)
+        chosen[i] = ROWS - 1 - 3 * i;
+    for (int shuffle = 0; shuffle < 2; shuffle++) {
+        static Counted c;
+        nnrt_source source;
+        nnrt_fit_options o;
+        c = (Counted){0};
+        fill_points(&c.points);
+        nnrt_source_init(&source);
+        nnrt_fit_options_init(&o);
+        source.rows = ROWS, source.user = &c, source.fetch = count_rows, source.chosen = chosen, source.nchosen = CHOSEN;
+        o.shuffle = shuffle, o.epochs = EPOCHS;
+        nnrt_session *s = open_session(NULL);
+        assert_int_equal(nnrt_init(s, 1), NNRT_OK);
+        assert_int_equal(nnrt_fit(s, NULL, &source, &o), NNRT_OK);
+        for (int i = 0; i < ROWS; i++)
+            assert_int_equal(c.fetched[i], (ROWS - 1 - i) % 3 ? 0 : i > ROWS - 1 - 3 * CHOSEN ? EPOCHS : 0);
+        nnrt_session_free(s);
+    }
+}
+
 static void test_fit_refused(void **state)
 {
     static Points p;
@@ -577,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_swap),          cmocka_unit_test(test_memory),
         cmocka_unit_test(test_fit),           cmocka_unit_test(test_fit_ways),
         cmocka_unit_test(test_fit_refused),   cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_fit_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

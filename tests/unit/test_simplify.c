@@ -177,7 +177,6 @@ static void test_folding(void **state)
     end(&t);
 }
 
-/* The gradient of a mean: 1/n spread to all, times what stands there. Nothing of the spreading is left. */
 /* A remainder by what turns out to be a number only now stays without a range, as its readers know it. */
 static void test_folding_keeps_types(void **state)
 {
@@ -192,6 +191,7 @@ static void test_folding_keeps_types(void **state)
     end(&t);
 }
 
+/* The gradient of a mean: 1/n spread to all, times what stands there. Nothing of the spreading is left. */
 static void test_spreading_goes(void **state)
 {
     (void)state;

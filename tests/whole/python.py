@@ -143,6 +143,7 @@ def what_does_not_fit(model, session, point, inside):
             (ValueError, r"given float32\[1000, 1\]", lambda: session.predict(inside)),
             (ValueError, r"f32\[N, 1\] with N = 1000, and is given float32\[3, 1\]", lambda: session.step(point, inside[:3])),
             (ValueError, "in one piece", lambda: session.predict(point[:, ::-1])),
+            (ValueError, "in one piece", lambda: session.predict(np.asfortranarray(point))),
             (ValueError, "equally many in every array, not 3, 1000", lambda: session.fit(point, inside[:3])),
             (ValueError, "cannot be written", lambda: session.predict(point, out=locked)),
             (KeyError, "no tensor `rings.w`", lambda: session["rings.w"]),
