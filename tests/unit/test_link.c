@@ -113,7 +113,7 @@ static void test_no_linker(void **state)
     bool linked = codegen_link(b->p, b->object, SANITIZE_NONE, "model.so");
     setenv("PATH", path, 1);
     assert_false(linked);
-    assert_string_equal(b->cx->diags->list.at[0]->code, "E0901");
+    assert_string_equal(b->cx->diags->list.at[0]->code, "E0903");
     assert_int_equal(files_here(false), 0);
 }
 
