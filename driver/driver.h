@@ -92,7 +92,8 @@ void bar_batch(Bar *b, const nnrt_progress *p);
 void bar_epoch(Bar *b, const nnrt_progress *p);
 typedef struct RunFolder RunFolder;                               /* folder.c: what a run leaves behind */
 /* Of a run that goes on, the epochs before `resumed_epoch` are kept; 0 begins anew. NULL after a message, as false below. */
-RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, uint64_t resumed_epoch);
+RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, bool has_loss,
+                      uint64_t resumed_epoch);
 struct Setting;
 bool folder_settings(RunFolder *f, const struct Setting *settings, int n); /* settings.json */
 bool folder_epoch(RunFolder *f, const nnrt_progress *p); /* metrics.csv, best weights */

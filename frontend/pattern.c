@@ -1,5 +1,5 @@
-/* pattern.c: what moves where. One input becomes a MOVE, two a CONTRACT with a MOVE around it where axes are split,
-   merged or added. */
+/* pattern.c: what moves where. One input becomes a MOVE, several a chain of CONTRACTs with MOVEs around it where axes are
+   split, merged or added. */
 #include "frontend/elab.h"
 #include <string.h>
 
@@ -291,13 +291,20 @@ static bool is_flat(const Side *s)
 }
 
 /* Every atom an axis of its own. */
-static Side flat_side(const Side *s)
+static bool flatten(Pattern *p, const Side *s, Side *flat)
 {
-    Side flat = {0};
-    for (int i = 0; i < s->n; i++)
-        for (int k = 0; k < s->groups[i].n && flat.n < MAX_RANK; k++)
-            flat.groups[flat.n++] = (Group){1, {s->groups[i].atoms[k]}};
-    return flat;
+    *flat = (Side){0};
+    for (int i = 0; i < s->n; i++) {
+        for (int k = 0; k < s->groups[i].n; k++) {
+            if (flat->n == MAX_RANK) {
+                Diag *d = pattern_fault(p, p->expr->span, "a side of this pattern has more than 8 parts");
+                diag_primary(d, "the parts of a product are axes, of which a tensor has at most 8");
+                return false;
+            }
+            flat->groups[flat->n++] = (Group){1, {s->groups[i].atoms[k]}};
+        }
+    }
+    return true;
 }
 
 static bool side_has(const Side *s, int atom)
@@ -308,54 +315,118 @@ static bool side_has(const Side *s, int atom)
     return false;
 }
 
-static Val build_contract(Pattern *p, Val *in, Side *left, const Side *right, const char *const *roles)
+/* A factor of a product: a tensor and its axes, each an atom of its own. */
+typedef struct Factor { Value *v; Side axes; } Factor;
+
+static bool factor_make(Pattern *p, Value *x, const Side *left, Factor *to)
 {
-    Value *v[2];
-    Side flat[2], out = {0};
+    if (!flatten(p, left, &to->axes)) return false;
+    to->v = is_flat(left) ? x : build_move(p, x, left, &to->axes, NULL);
+    return !type_is_poison(to->v->type);
+}
+
+/* Of two factors' axes those that stand in `wanted`, in its order. */
+static Side axes_wanted(const Factor *a, const Factor *b, const Side *wanted)
+{
+    Side out = {0};
+    for (int i = 0; i < wanted->n; i++) {
+        int atom = wanted->groups[i].atoms[0];
+        if (side_has(&a->axes, atom) || side_has(&b->axes, atom)) out.groups[out.n++] = wanted->groups[i];
+    }
+    return out;
+}
+
+/* The axes of two factors that the result or a later factor still needs. */
+static bool axes_kept(Pattern *p, const Factor *two, int n, const Side *wanted, Side *out)
+{
+    *out = axes_wanted(&two[0], &two[1], wanted);
     for (int i = 0; i < 2; i++) {
-        flat[i] = flat_side(&left[i]);
-        v[i] = is_flat(&left[i]) ? in[i].tensor : build_move(p, in[i].tensor, &left[i], &flat[i], NULL);
-        if (type_is_poison(v[i]->type)) return poison;
+        for (int k = 0; k < two[i].axes.n; k++) {
+            int atom = two[i].axes.groups[k].atoms[0];
+            bool later = false;
+            for (int j = 2; j < n; j++) later |= side_has(&two[j].axes, atom);
+            if (!later || side_has(out, atom)) continue;
+            if (out->n == MAX_RANK) {
+                Diag *d = pattern_fault(p, p->expr->span, "inputs of this pattern have a product of more than 8 axes");
+                diag_primary(d, "inputs are multiplied from the left");
+                diag_help(d, "let inputs that share axes stand side by side");
+                return false;
+            }
+            out->groups[out->n++] = two[i].axes.groups[k];
+        }
     }
-    Side want = flat_side(right);
-    for (int i = 0; i < want.n; i++) {
-        int atom = want.groups[i].atoms[0];
-        if (side_has(&flat[0], atom) || side_has(&flat[1], atom)) out.groups[out.n++] = want.groups[i];
+    return true;
+}
+
+/* Labels are numbered as they are first met, so that each belongs to an axis. */
+static int label_axes(const Pattern *p, ContractAttr *c, int *labels, const Side *axes, int *out)
+{
+    for (int i = 0; i < axes->n; i++) {
+        int atom = axes->groups[i].atoms[0];
+        if (!labels[atom]) {
+            c->sizes[c->nlabels++] = p->atoms[atom].size;
+            labels[atom] = c->nlabels;
+        }
+        out[i] = labels[atom] - 1;
     }
+    return axes->n;
+}
+
+static Value *contract_two(Pattern *p, const Factor *a, const Factor *b, const Side *out)
+{
     ContractAttr *c = NEW(p->f->e->arena, ContractAttr);
-    c->na = flat[0].n;
-    c->nb = flat[1].n;
-    c->nout = out.n;
-    c->nlabels = p->natoms;
-    for (int i = 0; i < c->na; i++) c->a[i] = flat[0].groups[i].atoms[0];
-    for (int i = 0; i < c->nb; i++) c->b[i] = flat[1].groups[i].atoms[0];
-    for (int i = 0; i < c->nout; i++) c->out[i] = out.groups[i].atoms[0];
-    for (int i = 0; i < p->natoms; i++) c->sizes[i] = p->atoms[i].size;
-    Value *y = build(p->f, p->at, OP_CONTRACT, v, 2, &(Attr){.contract = c}, NULL);
-    bool plain = is_flat(right) && out.n == right->n;
-    if (type_is_poison(y->type)) return poison;
-    return val_tensor(plain ? y : build_move(p, y, &out, right, roles));
+    int labels[MAX_ATOMS] = {0}; /* by atom: from 1 */
+    c->na = label_axes(p, c, labels, &a->axes, c->a);
+    c->nb = label_axes(p, c, labels, &b->axes, c->b);
+    c->nout = label_axes(p, c, labels, out, c->out);
+    Value *v[] = {a->v, b->v};
+    return build(p->f, p->at, OP_CONTRACT, v, 2, &(Attr){.contract = c}, NULL);
+}
+
+/* The product of all inputs, two at a time from the left; a label is summed as soon as nothing needs it any more. */
+static Val build_product(Pattern *p, Factor *factors, int n, const Side *right, const char *const *roles)
+{
+    Side want;
+    Factor product = factors[0];
+    if (!flatten(p, right, &want)) return poison;
+    for (int i = 1; i < n; i++) {
+        Side out;
+        factors[i - 1] = product;
+        if (!axes_kept(p, &factors[i - 1], n - i + 1, &want, &out)) return poison;
+        product = (Factor){contract_two(p, &factors[i - 1], &factors[i], &out), out};
+        if (type_is_poison(product.v->type)) return poison;
+    }
+    bool plain = is_flat(right) && product.axes.n == right->n;
+    return val_tensor(plain ? product.v : build_move(p, product.v, &product.axes, right, roles));
+}
+
+static bool count_inputs(Frame *f, const Expr *expr, int n)
+{
+    if (expr->from.n == n) return true;
+    Diag *d = fault(f, expr->span, "E0404", "the pattern takes %d input%s, but %d arrive%s", expr->from.n,
+                    expr->from.n == 1 ? "" : "s", n, n == 1 ? "s" : "");
+    diag_primary(d, "%d left of `->`", expr->from.n);
+    return false;
+}
+
+static bool is_moved(Frame *f, Val in, Span at)
+{
+    if (in.kind == VAL_TENSOR) return true;
+    Diag *d = fault(f, at, "E0412", "a pattern moves tensors, but this is %s", val_text(f->e, in));
+    diag_primary(d, "no tensor arrives here");
+    return false;
 }
 
 Val pattern_apply(Frame *f, const Expr *expr, Val *in, int n, Span at)
 {
     Pattern p = {.f = f, .expr = expr, .at = at};
-    Side left[2] = {{0}}, right = {0};
+    Side *left = NEW_ARRAY(f->e->arena, Side, n), right = {0};
+    Factor *factors = NEW_ARRAY(f->e->arena, Factor, n);
     const char *roles[MAX_RANK] = {NULL};
-    if (n > 2 || expr->from.n != n) {
-        if (n > 2 && expr->from.n == n) return missing(f, expr->span, "a pattern of more than two inputs");
-        Diag *d = fault(f, expr->span, "E0404", "the pattern takes %d input%s, but %d arrive%s", expr->from.n,
-                        expr->from.n == 1 ? "" : "s", n, n == 1 ? "s" : "");
-        diag_primary(d, "%d left of `->`", expr->from.n);
-        return poison;
-    }
+    if (!count_inputs(f, expr, n)) return poison;
     if (f->pointwise) return axes_choose(f, NULL, in[0].tensor, at, &(uint32_t){0}) ? poison : poison;
     for (int i = 0; i < n; i++) {
-        if (in[i].kind != VAL_TENSOR) {
-            Diag *d = fault(f, at, "E0412", "a pattern moves tensors, but this is %s", val_text(f->e, in[i]));
-            diag_primary(d, "no tensor arrives here");
-            return poison;
-        }
+        if (!is_moved(f, in[i], at)) return poison;
         read_left(&p, &expr->from.at[i], in[i].tensor, &left[i]);
         if (p.failed) return poison;
     }
@@ -364,7 +435,9 @@ Val pattern_apply(Frame *f, const Expr *expr, Val *in, int n, Span at)
     if (n == 1) check_used(&p, nleft);
     if (p.failed) return poison;
     if (n == 1) return val_tensor(build_move(&p, in[0].tensor, &left[0], &right, roles));
-    return build_contract(&p, in, left, &right, roles);
+    for (int i = 0; i < n; i++)
+        if (!factor_make(&p, in[i].tensor, &left[i], &factors[i])) return poison;
+    return build_product(&p, factors, n, &right, roles);
 }
 
 /* ---- the moves and contractions that other parts need ---- */

@@ -262,8 +262,8 @@ static int32_t open_train(Fit *fit, nnrt_session *s, const char **train, const n
         *train = s->model->entries[step].name;
     fit->update = by_step ? -1 : nnrt_find_entry(s->model, *train, NNRT_UPDATE);
     if (step >= 0 && !by_step && fit->update < 0)
-        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` cannot accumulate or skip batches: its gradients depend "
-                          "on values that the same step changes", *train);
+        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` cannot accumulate or skip batches: it has no `loss`, or "
+                          "its gradients depend on values that the same step changes", *train);
     int32_t status = nnrt__feed_open(&fit->train, s, *train, by_step ? NNRT_STEP : NNRT_GRAD, data, o->batch);
     if (status)
         return status;

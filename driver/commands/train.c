@@ -97,6 +97,17 @@ static void read_defaults(Training *t)
     t->shuffle = !args_has(t->args, OPT_NO_SHUFFLE) && (!t->resumed || c->shuffle || !c->rows);
 }
 
+static bool has_loss(const Training *t) { return t->info && t->info->has_loss; }
+
+/* Which epoch is the best is told by its loss. */
+static bool refuse_best(const Training *t)
+{
+    const char *word = args_has(t->args, OPT_EARLY_STOP) ? "early-stop" : "save-best";
+    if (has_loss(t) || (!args_has(t->args, OPT_EARLY_STOP) && !args_has(t->args, OPT_SAVE_BEST))) return false;
+    usage_error("`%s` has no `loss`, which tells the best epoch: leave out --%s", t->settings->name, word);
+    return true;
+}
+
 static bool read_settings(Training *t)
 {
     Args *a = t->args;
@@ -105,7 +116,8 @@ static bool read_settings(Training *t)
     if (!args_count(a, OPT_SEED, 0, &t->seed) || !args_count(a, OPT_EPOCHS, 1, &t->epochs) ||
         !args_count(a, OPT_BATCH, 1, &t->batch) || !args_count(a, OPT_ACCUMULATE, 1, &t->accumulate) ||
         !args_count(a, OPT_MAX_UPDATES, 1, &t->max_updates) || !args_count(a, OPT_EARLY_STOP, 1, &t->patience) ||
-        !args_count(a, OPT_CHECKPOINT_EVERY, 1, &t->checkpoint_every) || !read_split(t) || !read_on_nan(t))
+        !args_count(a, OPT_CHECKPOINT_EVERY, 1, &t->checkpoint_every) || !read_split(t) || !read_on_nan(t) ||
+        refuse_best(t))
         return false;
     if (t->resumed && t->seed != seed)
         return usage_error("the run was begun with seed %" PRId64 ": leave out --seed", seed), false;
@@ -278,7 +290,7 @@ static bool start_report(Training *t, const Setting *settings, int n)
     ReportSetup s = {
         .arena = arena, .folder = folder_path(t->folder), .model_file = t->args->operands.at[0],
         .session = t->run.session, .entry = t->entry, .train = &t->source, .test = t->has_test ? &t->held_out : NULL,
-        .seed = t->seed, .epochs = t->epochs, .has_loss = t->info && t->info->has_loss, .resumed = t->resumed != NULL,
+        .seed = t->seed, .epochs = t->epochs, .has_loss = has_loss(t), .resumed = t->resumed != NULL,
         .settings = arena_copy(arena, settings, (size_t)n * sizeof *settings), .nsettings = n,
         .memory_plan = report_memory_plan(arena, t->run.program)};
     t->report = report_start(&s);
@@ -310,9 +322,9 @@ static int start(Training *t)
 {
     int status = load_values(t);
     if (status) return status;
-    if (!args_has(t->args, OPT_QUIET)) t->bar = bar_new(t->args, t->entry, t->info && t->info->has_loss);
+    if (!args_has(t->args, OPT_QUIET)) t->bar = bar_new(t->args, t->entry, has_loss(t));
     uint64_t epoch = t->resumed ? nnrt_clock(t->run.session)->epoch : 0;
-    t->folder = folder_new(t->args, &t->run, run_folder(t), t->entry, epoch);
+    t->folder = folder_new(t->args, &t->run, run_folder(t), t->entry, has_loss(t), epoch);
     return t->folder && write_settings(t) ? 0 : EXIT_NO_OUTPUT;
 }
 

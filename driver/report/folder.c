@@ -14,6 +14,7 @@ struct RunFolder {
     Arena *arena;
     const char *path;
     const nnrt_entry *entry;
+    bool has_loss;
     nnrt_session *session;
     Text csv;
 };
@@ -64,14 +65,15 @@ static bool keep_metrics(RunFolder *f, uint64_t epoch)
     return put(f, "metrics.csv", &f->csv);
 }
 
-RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, uint64_t resumed_epoch)
+RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, bool has_loss,
+                      uint64_t resumed_epoch)
 {
     if (mkdir(path, 0777) && errno != EEXIST) {
         failure("the run folder `%s` cannot be made: %s", path, strerror(errno));
         return NULL;
     }
     RunFolder *f = NEW(a->cx->arena, RunFolder);
-    *f = (RunFolder){a->cx->arena, path, entry, r->session, {a->cx->arena, 0, 0, 0}};
+    *f = (RunFolder){a->cx->arena, path, entry, has_loss, r->session, {a->cx->arena, 0, 0, 0}};
     remove_unfinished(f);
     if (!resumed_epoch) remove_old_run(f);
     return !resumed_epoch || keep_metrics(f, resumed_epoch) ? f : NULL;
@@ -119,19 +121,23 @@ bool folder_settings(RunFolder *f, const Setting *settings, int n)
 }
 
 /* ---- metrics.csv ---- */
+static void add_names(RunFolder *f, const char *prefix)
+{
+    if (f->has_loss) text_add(&f->csv, ",%sloss", prefix);
+    for (uint32_t i = 0; i < f->entry->nmetrics; i++) text_add(&f->csv, ",%s%s", prefix, f->entry->metrics[i].name);
+}
+
 static void add_header(RunFolder *f, const nnrt_progress *p)
 {
-    text_add(&f->csv, "epoch,step,loss");
-    for (uint32_t i = 0; i < f->entry->nmetrics; i++) text_add(&f->csv, ",%s", f->entry->metrics[i].name);
-    if (p->test) text_add(&f->csv, ",test_loss");
-    for (uint32_t i = 0; p->test && i < f->entry->nmetrics; i++)
-        text_add(&f->csv, ",test_%s", f->entry->metrics[i].name);
+    text_add(&f->csv, "epoch,step");
+    add_names(f, "");
+    if (p->test) add_names(f, "test_");
     text_add(&f->csv, "\n");
 }
 
 static void add_numbers(RunFolder *f, const double *totals)
 {
-    text_add(&f->csv, ",%s", text_number(f->arena, nnrt_loss_of(totals), false));
+    if (f->has_loss) text_add(&f->csv, ",%s", text_number(f->arena, nnrt_loss_of(totals), false));
     for (uint32_t i = 0; i < f->entry->nmetrics; i++)
         text_add(&f->csv, ",%s", text_number(f->arena, nnrt_metric_of(&f->entry->metrics[i], totals), false));
 }
@@ -159,5 +165,5 @@ bool folder_epoch(RunFolder *f, const nnrt_progress *p)
     add_numbers(f, p->totals);
     if (p->test) add_numbers(f, p->test);
     text_add(&f->csv, "\n");
-    return put(f, "metrics.csv", &f->csv) && (!p->best || saved(f, nnrt_save, "best.safetensors"));
+    return put(f, "metrics.csv", &f->csv) && (!p->best || !f->has_loss || saved(f, nnrt_save, "best.safetensors"));
 }

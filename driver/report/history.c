@@ -31,7 +31,7 @@ void history_add(History *h, const nnrt_progress *p)
 
 static const char *read_numbers(History *h, const char *at, double *out)
 {
-    for (int i = 0; i < h->nseries && at; i++) {
+    for (int i = h->first; i < h->nseries && at; i++) {
         char *end;
         if (*at != ',') return NULL;
         out[i] = strtod(at + 1, &end);

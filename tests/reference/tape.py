@@ -71,6 +71,13 @@ def concat(a, b):
     return Value(np.concatenate([a.data, b.data], -1), ((a, lambda g: g[..., :n]), (b, lambda g: g[..., n:])))
 
 
+def einsum(sums, a, b):
+    """Each label of an input stands in the other or in the result."""
+    (one, two), out = sums.split("->")[0].split(","), sums.split("->")[1]
+    return Value(np.einsum(sums, a.data, b.data), ((a, lambda g: np.einsum("%s,%s->%s" % (out, two, one), g, b.data)),
+                                                   (b, lambda g: np.einsum("%s,%s->%s" % (out, one, two), g, a.data))))
+
+
 def log_softmax(z):
     top = Value(z.data.max(-1, keepdims=True))
     total = log(exp(z - top).sum(-1))

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What a train block's equations say, for fifty steps in f64 and f32 against a tape in NumPy from the same first values in the same
-order: penalties, clipping, freezing, groups, averaged and tied weights, shared towers, two networks against each other."""
+order: penalties, clipping, freezing, groups, averaged and tied weights, shared towers, two networks against each other; experts,
+an autoencoder, rounds of a residual block, a bag of words, two inputs."""
 import pathlib, re, subprocess, sys, tempfile
 
 build, root = map(pathlib.Path, sys.argv[1:3])
@@ -185,6 +186,161 @@ train gan(x: REAL[N, 4], z) {
       "draw.dense1.b": (6,), "draw.dense2.w": (6, 4), "draw.dense2.b": (4,)}, (x4, y2), step
 
 
+# ---- networks of other kinds ----
+words5, mood = rng.integers(0, 9, (STEPS * BATCH, 5)).astype(np.int32), rng.integers(0, 3, STEPS * BATCH).astype(np.int32)
+x3 = rng.normal(size=(STEPS * BATCH, 3))
+
+
+def dense(w, name, x): return x @ w[name + ".w"] + w[name + ".b"]
+def swish(x): return x * tape.sigmoid(x)
+
+
+def normed(w, name, x, axis, eps=1e-5):
+    """Each row (axis -1) or each column (axis 0) by its mean and variance; these too."""
+    def spread(v): return v[..., None] if axis else v
+    m = x.mean(axis)
+    c = x - spread(m)
+    v = (c * c).mean(axis)
+    return c / spread(tape.sqrt(v + eps)) * w[name + ".scale"] + w[name + ".shift"], m, v
+
+
+def experts():
+    """Experts in one tensor, joined by the shares that a softmax gives them; shares that differ much cost something."""
+    adam = Adam(0.01)
+
+    def step(w, t, x, y):
+        share = tape.exp(tape.log_softmax(dense(w, "net.gate", Value(x))))
+        each = tape.einsum("ni,eih->neh", Value(x), w["net.experts1.w"]) + w["net.experts1.b"]
+        p = dense(w, "net.dense1", tape.tanh(tape.einsum("ne,neh->nh", share, each)))
+        used = share.mean(0)
+        adam(w, slopes(mse(p, y) + 0.1 * (used * used).sum(), w), t)
+    return """dim N
+layer experts[N, I](x: real[N, I]; experts, out) -> real[N, experts, out] {
+  param w: real[experts, I, out] = glorot_uniform
+  param b: real[experts, out] = zeros
+  ((x, w) |> [N, i], [e, i, o] -> [N, e, o]) + b
+}
+model net(x: REAL[N, 4]) -> (p: REAL[N, 2], share: REAL[N, 3]) {
+  layer gate = dense(3)
+  share = x |> gate |> softmax
+  joined = (share, experts(x, experts = 3, out = 5)) |> [N, e], [N, e, o] -> [N, o]
+  (joined |> tanh |> dense(2), share)
+}
+train net(x, y: REAL[N, 2]) {
+  p, share = net(x)
+  loss mse(p, y) + 0.1*sum(mean(share, over = N)^2)
+  optimizer adam(lr = 0.01)
+}
+""", {"net.gate.w": (4, 3), "net.gate.b": (3,), "net.experts1.w": (3, 4, 5), "net.experts1.b": (3, 5), "net.dense1.w": (5, 2),
+      "net.dense1.b": (2,)}, (x4, y2), step
+
+
+def there_and_back():
+    """An autoencoder whose way back is its way there, transposed; RMSProp."""
+    squares = {}
+
+    def step(w, t, x):
+        code = tape.tanh(dense(w, "fold.code", Value(x)))
+        g = slopes(mse(code @ w["fold.code.w"].T + w["fold.back"], Value(x)) + 1e-3 * tape.absolute(code).mean(), w)
+        for k in g:
+            squares[k] = 0.9 * squares.get(k, 0) + 0.1 * g[k] ** 2
+            w[k] = Value(w[k].data - 0.005 * g[k] / (np.sqrt(squares[k]) + 1e-8))
+    return """dim N
+model fold(x: REAL[N, 4]) -> (again: REAL[N, 4], code: REAL[N, 3]) {
+  layer code = dense(3)
+  param back: REAL[4] = zeros
+  h = x |> code |> tanh
+  (h @ transpose(code.w) + back, h)
+}
+train fold(x) {
+  again, code = fold(x)
+  loss mse(again, x) + 1e-3*mean(abs(code))
+  optimizer rmsprop(lr = 0.005)
+}
+""", {"fold.code.w": (4, 3), "fold.code.b": (3,), "fold.back": (4,)}, (x4,), step
+
+
+def residual():
+    """Rounds of a block around which the input is carried; AdamW, whose decay spares biases."""
+    adam, names = Adam(0.01), ["deep.repeat1.%d" % i for i in (1, 2, 3)]
+    shapes = {"deep.dense1.w": (4, 6), "deep.dense1.b": (6,), "deep.dense2.w": (6, 2), "deep.dense2.b": (2,)}
+    for n in names:
+        shapes.update({n + ".layer_norm1.scale": (6,), n + ".layer_norm1.shift": (6,), n + ".dense1.w": (6, 8), n + ".dense1.b": (8,),
+                       n + ".dense2.w": (8, 6), n + ".dense2.b": (6,)})
+
+    def step(w, t, x, y):
+        h = dense(w, "deep.dense1", Value(x))
+        for n in names:
+            h = h + dense(w, n + ".dense2", swish(dense(w, n + ".dense1", normed(w, n + ".layer_norm1", h, -1)[0])))
+        before = {k: v.data for k, v in w.items()}
+        adam(w, slopes(mse(dense(w, "deep.dense2", h), y), w), t)
+        for k in w:
+            w[k] = Value(w[k].data - 0.01 * 0.1 * before[k] * (before[k].ndim > 1))
+    return """dim N
+layer block[E](x: real[N, E]; wide) -> real[N, E] = x + (x |> layer_norm |> dense(wide) |> swish |> dense(E))
+model deep(x: REAL[N, 4]) -> REAL[N, 2] = x |> dense(6) |> repeat(3) { block(8) } |> dense(2)
+train deep(x, y: REAL[N, 2]) {
+  loss mse(deep(x), y)
+  optimizer adamw(lr = 0.01, decay = 0.1, biases = false)
+}
+""", shapes, (x4, y2), step
+
+
+def bag_of_words():
+    """A table's rows, averaged; probabilities and their cross entropy; Nesterov's momentum."""
+    speed = {}
+
+    def step(w, t, i, y):
+        z = dense(w, "say.dense1", tape.tanh(w["say.embedding1.w"][i].mean(1)))
+        g = slopes(-(tape.log_softmax(z)[np.arange(len(y)), y].mean()), w)
+        for k in g:
+            speed[k] = 0.9 * speed.get(k, 0) + g[k]
+            w[k] = Value(w[k].data - 0.1 * (g[k] + 0.9 * speed[k]))
+    return """dim N
+dim mood = "bad", "so so", "good"
+model say(i: i32<9>[N, word = 5]) -> REAL[N, mood]
+  = i |> embedding(6, real = REAL, init = normal(0.5)) |> mean(over = word) |> tanh |> dense(mood) |> softmax
+train say(i, y: i32<mood>[N]) {
+  p = say(i)
+  loss cross_entropy(p, y)
+  optimizer nesterov(lr = 0.1)
+  metric accuracy(p, y)
+}
+""", {"say.embedding1.w": (9, 6), "say.dense1.w": (6, 3), "say.dense1.b": (3,)}, (words5, mood), step
+
+
+def two_sides():
+    """Two inputs side by side, one of them normalised over the batch; Huber's loss; momentum."""
+    speed = {}
+
+    def step(w, t, a, b, y):
+        own = {k: v for k, v in w.items() if k[5:] not in ("batch_norm1.mean", "batch_norm1.var")}
+        right, m, v = normed(own, "both.batch_norm1", dense(own, "both.dense2", Value(b)), 0)
+        p = dense(own, "both.dense3", tape.concat(tape.tanh(dense(own, "both.dense1", Value(a))), tape.relu(right)))
+        e = p - y
+        small = np.abs(e.data) <= 0.5
+        g = slopes((e * e * (0.5 * small) + (tape.absolute(e) - 0.25) * (0.5 * ~small)).mean(), own)
+        for k in g:
+            speed[k] = 0.9 * speed.get(k, 0) + g[k]
+            w[k] = Value(w[k].data - 0.05 * speed[k])
+        for k, seen in (("mean", m), ("var", v)):
+            w["both.batch_norm1." + k] = Value(0.8 * w["both.batch_norm1." + k].data + 0.2 * seen.data)
+    shapes = {"both.dense1.w": (4, 4), "both.dense1.b": (4,), "both.dense2.w": (3, 3), "both.dense2.b": (3,),
+              "both.dense3.w": (7, 2), "both.dense3.b": (2,)}
+    shapes.update({"both.batch_norm1." + k: (3,) for k in ("scale", "shift", "mean", "var")})
+    return """dim N
+model both(a: REAL[N, 4], b: REAL[N, 3]) -> REAL[N, 2] {
+  left = a |> dense(4) |> tanh
+  right = b |> dense(3) |> batch_norm(momentum = 0.8) |> relu
+  concat(left, right, over = last) |> dense(2)
+}
+train both(a, b, y: REAL[N, 2]) {
+  loss huber(both(a, b), y, d = 0.5)
+  optimizer momentum(lr = 0.05)
+}
+""", shapes, (x4, x3, y2), step
+
+
 def compiled(folder, text, real, first, data):
     """The tensors of a run's checkpoint after fifty steps."""
     dtype = np.float64 if real == "f64" else np.float32
@@ -235,6 +391,7 @@ def accumulated(folder):
 
 with tempfile.TemporaryDirectory() as name:
     accumulated(pathlib.Path(name))
-    for case in (penalties, clipping, freezing, groups, averaged, tied, towers, opponents):
+    for case in (penalties, clipping, freezing, groups, averaged, tied, towers, opponents,
+                 experts, there_and_back, residual, bag_of_words, two_sides):
         for real, bound in (("f64", 1e-9), ("f32", 1e-4)):
             agrees(pathlib.Path(name), case, real, bound)
