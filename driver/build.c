@@ -197,7 +197,8 @@ static int open_library(Args *a, Running *out)
     if (status) return status;
     if (access(path, R_OK)) return usage_error("`%s` cannot be read: %s", path, strerror(errno)), EXIT_NO_INPUT;
     if (nnrt_open(path, &out->library)) {
-        status = failure("%s", out->library ? nnrt_error(out->library) : "out of memory");
+        diag_error(a->cx->diags, "E0904", NO_SPAN, "%s", out->library ? nnrt_error(out->library) : "out of memory");
+        status = model_finish(a, EXIT_MODEL);
     } else {
         out->model = nnrt_library_model(out->library);
         status = open_session(a, out);

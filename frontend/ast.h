@@ -171,7 +171,8 @@ typedef VEC(Decl *) Decls;
 typedef struct File {
     const Source *source;
     Decls decls;
-    bool broken; /* has syntax errors */
+    bool broken;      /* has syntax errors */
+    const char *path; /* where it stands; NULL where that is no file */
 } File;
 
 /* Reads a source into a tree; faults are reported and leave ERROR nodes, the rest stands. */

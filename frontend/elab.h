@@ -183,8 +183,7 @@ struct Elab {
     Definitions own, std;
     VEC(Definitions *) modules; /* imported files */
     Map *files;         /* their trees, by path */
-    Map *paths;         /* source name -> path */
-    VEC(const char *) imported; /* paths, in order of reading */
+    VEC(const File *) imported; /* in order of reading */
     Map *unknown;       /* names that were told to be unknown: once is enough */
     Map *applied;       /* definitions that something applies */
     /* the graph under construction */

@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *source_path(const Elab *e, const Source *s) { return map_get(e->paths, s->name); }
+const char *source_path(const Elab *e, const Source *s)
+{
+    if (e->file->source == s) return e->file->path;
+    for (int i = 0; i < e->imported.n; i++)
+        if (e->imported.at[i]->source == s) return e->imported.at[i]->path;
+    return NULL;
+}
 
 static const char *stem(Elab *e, const char *path)
 {
@@ -40,7 +46,7 @@ static const char *whole_path(Elab *e, const char *path)
 
 void import_root(Elab *e, const char *path)
 {
-    map_set(e->paths, e->file->source->name, (void *)path);
+    ((File *)e->file)->path = path;
     map_set(e->files, whole_path(e, path), (void *)e->file);
 }
 
@@ -54,7 +60,8 @@ static const File *file_of(Elab *e, const Decl *d)
     File *file = map_get(e->files, key);
     if (file) return file;
     bool endless = path_is_endless(path);
-    Source *s = endless ? NULL : source_read(e->arena, path, d->text, MOST_TEXT);
+    const char *shown = path_beside(e->arena, d->span.source->name, d->text);
+    Source *s = endless ? NULL : source_read(e->arena, path, shown, MOST_TEXT);
     if (!s) {
         unreadable(e, d, path, endless ? "it is no file but a pipe or a device" : strerror(errno));
         return NULL;
@@ -64,9 +71,9 @@ static const File *file_of(Elab *e, const Decl *d)
         diag_primary(m, "one too many");
         return NULL;
     }
-    map_set(e->paths, s->name, (void *)path);
-    vec_push(e->arena, &e->imported, path);
     map_set(e->files, key, file = file_parse(e->cx, s));
+    file->path = path;
+    vec_push(e->arena, &e->imported, file);
     if (file->broken) ((File *)e->file)->broken = true; /* what it defines may be hidden by the fault */
     return file;
 }

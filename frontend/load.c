@@ -231,11 +231,10 @@ static Program *elaborate_file(Cx *cx, const File *file, const char *path, const
     e->file = file;
     e->dropped.arena = cx->arena;
     e->files = map_new(cx->arena);
-    e->paths = map_new(cx->arena);
     if (path) import_root(e, path);
     unused_mark(e);
     Program *p = build_settled(e);
-    for (int i = 0; i < e->imported.n; i++) vec_push(cx->arena, &p->read, e->imported.at[i]);
+    for (int i = 0; i < e->imported.n; i++) vec_push(cx->arena, &p->read, e->imported.at[i]->path);
     unused_warn(e);
     return cx->diags->errors ? NULL : p;
 }

@@ -142,13 +142,18 @@ static int load_checkpoint(Training *t)
         return usage_error("--resume takes everything from the checkpoint: leave out --weights and --init-from");
     t->resumed = is_folder(given) ? str_format(t->args->cx->arena, "%s/" CHECKPOINT_NAME, given) : given;
     int32_t status = nnrt_load_checkpoint(s, t->resumed);
-    if (status) failure("%s", nnrt_error(s));
-    if (status == NNRT_ERR_SHAPE) fprintf(stderr, "hint: --init-from begins anew with what matches in a file\n");
-    if (status) return EXIT_MODEL;
+    if (status) {
+        Diag *d = diag_error(t->args->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(s));
+        if (status == NNRT_ERR_SHAPE) diag_help(d, "--init-from begins anew with what matches in a file");
+        return model_finish(t->args, EXIT_MODEL);
+    }
     const nnrt_cursor *c = nnrt_cursor_of(s);
-    if (c->train >= 0 && c->train != t->entry->train)
-        return failure("`%s` is a checkpoint of the train block `%s`: give --model %s", t->resumed,
-                       t->run.model->trains[c->train].name, t->run.model->trains[c->train].name);
+    if (c->train >= 0 && c->train != t->entry->train) {
+        const char *other = t->run.model->trains[c->train].name;
+        diag_help(diag_error(t->args->cx->diags, "E0219", NO_SPAN, "`%s` is a checkpoint of the train block `%s`",
+                             t->resumed, other), "give --model %s", other);
+        return model_finish(t->args, EXIT_MODEL);
+    }
     if (c->changed) fprintf(stderr, "note: the model computes something else than the one that was saved\n");
     return 0;
 }
@@ -166,8 +171,9 @@ static int load_values(Training *t)
     if (t->resumed) return 0;
     if (weights && matching) return usage_error("--weights and --init-from both give first values: give one of them");
     if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
-    if (matching && nnrt_load_matching(s, matching, tell, NULL)) return failure("%s", nnrt_error(s));
-    return 0;
+    if (!matching || !nnrt_load_matching(s, matching, tell, NULL)) return 0;
+    diag_error(t->args->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(s));
+    return model_finish(t->args, EXIT_MODEL);
 }
 
 /* ---- samples ---- */

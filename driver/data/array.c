@@ -17,6 +17,7 @@ static const struct {
     [SCALAR_I32] = {"i32", 4, NNRT_I32, true},
     [SCALAR_U32] = {"u32", 4, 0, true},
     [SCALAR_I64] = {"i64", 8, NNRT_I64, true},
+    [SCALAR_U64] = {"u64", 8, 0, true},
     [SCALAR_F32] = {"f32", 4, NNRT_F32, false},
     [SCALAR_F64] = {"f64", 8, NNRT_F64, false},
 };
@@ -55,7 +56,7 @@ static const char *array_type_text(Arena *arena, const RawArray *a)
     Text t = {arena, 0, 0, 0};
     text_add(&t, "%s", scalars[a->scalar].name);
     for (int i = 0; i < a->rank; i++) text_add(&t, "%s%" PRId64, i ? ", " : "[", a->shape[i]);
-    text_add(&t, "]");
+    if (a->rank) text_add(&t, "]");
     return text_done(&t);
 }
 
@@ -73,7 +74,7 @@ static void load_element(const RawArray *a, int64_t i, unsigned char out[8])
     for (size_t b = 0; b < n; b++) out[b] = a->at[(size_t)i * n + (a->big_endian ? n - 1 - b : b)];
 }
 
-/* The integer in little-endian bytes. */
+/* The integer in little-endian bytes. What is beyond INT64_MAX is beyond any index, too. */
 static int64_t integer_of(Scalar s, const unsigned char e[8])
 {
     int16_t i16;
@@ -81,6 +82,7 @@ static int64_t integer_of(Scalar s, const unsigned char e[8])
     int32_t i32;
     uint32_t u32;
     int64_t i64;
+    uint64_t u64;
     switch (s) {
     case SCALAR_U8: return e[0];
     case SCALAR_I8: return (int8_t)e[0];
@@ -88,6 +90,7 @@ static int64_t integer_of(Scalar s, const unsigned char e[8])
     case SCALAR_U16: memcpy(&u16, e, 2); return u16;
     case SCALAR_I32: memcpy(&i32, e, 4); return i32;
     case SCALAR_U32: memcpy(&u32, e, 4); return u32;
+    case SCALAR_U64: memcpy(&u64, e, 8); return u64 > INT64_MAX ? INT64_MAX : (int64_t)u64;
     default: memcpy(&i64, e, 8); return i64;
     }
 }
@@ -146,9 +149,11 @@ bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out)
     bool index = view->range && scalars[a->scalar].integer;
     if (!index && scalars[a->scalar].dtype != view->dtype) {
         Diag *d = array_mismatch(cx, a, view);
-        diag_help(
-            d, "element types never convert by themselves: write `%s` in the type of `%s` and convert it in the model",
-            scalars[a->scalar].name, view->name);
+        if (scalars[a->scalar].dtype)
+            diag_help(d, "element types never convert by themselves: write `%s` in the type of `%s` and convert it in the "
+                      "model", scalars[a->scalar].name, view->name);
+        else
+            diag_help(d, "no input has such elements: save the array as %s", nnrt_dtype_name(view->dtype));
         return false;
     }
     if (!array_shape_fits(a, view)) {

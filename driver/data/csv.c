@@ -3,12 +3,14 @@
 #include "driver/data/data.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Field {
-    uint32_t lo, hi;
-} Field; /* without its quotes */
+    uint32_t lo, hi; /* without its quotes */
+    bool doubled;    /* quotes inside stand twice */
+} Field;
 typedef struct Reader {
     Cx *cx;
     const Source *file;
@@ -27,6 +29,7 @@ static bool read_quoted(Reader *r, Field *out)
     for (; r->at < r->file->size; r->at++) {
         if (text[r->at] != '"') continue;
         if (text[r->at + 1] != '"') break;
+        out->doubled = true;
         r->at++;
     }
     out->hi = r->at;
@@ -61,7 +64,7 @@ static bool read_row(Reader *r)
     while (r->at < r->file->size && (text[r->at] == '\n' || text[r->at] == '\r')) r->at++;
     if (r->at >= r->file->size) return false;
     for (;;) {
-        Field f = {r->at, r->at};
+        Field f = {r->at, r->at, false};
         if (text[r->at] == '"') {
             if (!read_quoted(r, &f)) return false;
         } else {
@@ -77,8 +80,21 @@ static bool read_row(Reader *r)
     }
 }
 
+static const char *field_text(const Reader *r, Field f)
+{
+    const char *text = r->file->text;
+    char *out = arena_alloc(r->cx->arena, f.hi - f.lo + 1), *to = out;
+    for (uint32_t i = f.lo; i < f.hi; i++) {
+        *to++ = text[i];
+        if (f.doubled && text[i] == '"') i++;
+    }
+    *to = '\0';
+    return out;
+}
+
 static bool field_is(const Reader *r, Field f, const char *word)
 {
+    if (f.doubled) return str_equal(field_text(r, f), word);
     return strlen(word) == f.hi - f.lo && !memcmp(r->file->text + f.lo, word, f.hi - f.lo);
 }
 
@@ -113,11 +129,6 @@ typedef struct Wanted {
     int width;
     const int *places;
 } Wanted;
-
-static const char *field_text(const Reader *r, Field f)
-{
-    return str_copy_n(r->cx->arena, r->file->text + f.lo, f.hi - f.lo);
-}
 
 static void index_columns(Reader *r)
 {
@@ -264,10 +275,13 @@ static bool store_field(Reader *r, Field f, const nnrt_view *view, unsigned char
 {
     if (view->dtype != NNRT_F32 && view->dtype != NNRT_F64) return store_integer(r, f, view, to);
     char *end;
-    double v = strtod(r->file->text + f.lo, &end);
+    errno = 0;
+    bool is_single = view->dtype == NNRT_F32;
+    float single = is_single ? strtof(r->file->text + f.lo, &end) : 0;
+    double v = is_single ? single : strtod(r->file->text + f.lo, &end);
     if (end != r->file->text + f.hi || f.hi == f.lo) return bad_value(r, f, view, "not a number");
-    float single = strtof(r->file->text + f.lo, NULL);
-    if (view->dtype == NNRT_F32)
+    if (errno == ERANGE && isinf(v)) return bad_value(r, f, view, "too large for its type");
+    if (is_single)
         memcpy(to, &single, sizeof single);
     else
         memcpy(to, &v, sizeof v);

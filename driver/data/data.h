@@ -37,6 +37,7 @@ typedef enum Scalar {
     SCALAR_I32,
     SCALAR_U32,
     SCALAR_I64,
+    SCALAR_U64,
     SCALAR_F32,
     SCALAR_F64
 } Scalar;

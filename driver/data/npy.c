@@ -8,7 +8,8 @@ static const struct {
     Scalar scalar;
 } npy_scalars[] = {
     {"b1", SCALAR_BOOL}, {"u1", SCALAR_U8},  {"i1", SCALAR_I8},  {"i2", SCALAR_I16}, {"u2", SCALAR_U16},
-    {"i4", SCALAR_I32},  {"u4", SCALAR_U32}, {"i8", SCALAR_I64}, {"f4", SCALAR_F32}, {"f8", SCALAR_F64},
+    {"i4", SCALAR_I32},  {"u4", SCALAR_U32}, {"i8", SCALAR_I64}, {"u8", SCALAR_U64}, {"f4", SCALAR_F32},
+    {"f8", SCALAR_F64},
 };
 
 bool npy_is(const char *data, size_t size) { return size >= 10 && !memcmp(data, "\x93NUMPY", 6); }
