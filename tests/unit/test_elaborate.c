@@ -329,6 +329,10 @@ static void test_mistakes(void **state)
         {"model m(x: f32[4]) -> f32[4] = select(x > 0, x, -2*inf)\n", ""},
         {"model m(x: f32[4]) -> f32[4] = x*exp(-inf)\n", ""},
         {MODEL(QUIET "x |> dens(2)"), "E0402"},
+        {"dim W where W > 3 : \"{W} are too few\"\n"
+         "model m(x: f32[W]) -> f32[4] = slice(x, over = W, start = 0, size = 4)\n", ""},
+        {"dim W where W < 3 : \"{W} are too many\"\n"
+         "model m(x: f32[3]) -> f32[W] = slice(x, over = first, start = 1, size = W)\n", ""},
         {"dim A\ndim B\nfn f[I](x: real[I], y: real[floor(I/2)]) -> real[I] = x + 0*sum(y)\n"
          "model m(x: f32[A], y: f32[B]) -> f32[A] = f(x, y)\n", "E0212"},
         {MODEL(QUIET "y + x"), "E0401"},
