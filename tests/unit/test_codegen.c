@@ -366,6 +366,7 @@ static void weights_are_embedded(void **state)
     }
     size_t m = (size_t)c.m->opt_bytes; /* made of the parameters as they are given */
     char *opt = memory_new(c.cx->arena, c.m->opt_bytes), *wanted = memory_new(c.cx->arena, c.m->opt_bytes);
+    memset(params, 0, n);
     assert_int_equal(c.m->init(params, opt, 1, NULL), NNRT_OK);
     assert_int_equal(c.m->start(params, wanted, 1, NULL), NNRT_OK);
     assert_memory_equal(opt, wanted, m);
