@@ -164,8 +164,13 @@ static void power_point(DType t, int i, double *x, double *y)
     if (i % 7 == 0) *y = floor(*y);
 }
 
-/* glibc's powl(-inf, -2^63) is inf, its pow is right: the wider one is asked for finite numbers only. */
-static long double exact_power(double x, double y) { return isfinite(x) && isfinite(y) ? powl(x, y) : pow(x, y); }
+/* glibc's powl(-inf, -2^63) is inf, its pow is right: the wider one is asked for finite numbers only. Both make NaN of a
+   signalling NaN where C defines 1. */
+static long double exact_power(double x, double y)
+{
+    if (x == 1 || y == 0) return 1;
+    return isfinite(x) && isfinite(y) ? powl(x, y) : pow(x, y);
+}
 
 static void powers_check(Tried *l, DType t)
 {
