@@ -1,6 +1,6 @@
 #!/bin/sh
-# The steps of docs/extending.md, followed: every patch in tests/recipes adds one thing in as many places as it says (tests and
-# docs apart), builds without a warning, and passes the tests it names. recipes.sh BUILD ROOT [PATCH...]
+# The steps of docs/extending.md, followed: every patch in tests/recipes adds one thing in as many places as it says (tests,
+# docs and measurements apart), builds without a warning, and passes the tests it names. recipes.sh BUILD ROOT [PATCH...]
 set -eu
 build=$(realpath "$1")/recipes
 root=$(realpath "$2")
@@ -19,7 +19,7 @@ export GIT_CEILING_DIRECTORIES="$build"
 # One after the other on the same tree, so that little is built twice.
 for patch; do
     name=$(basename "$patch" .patch)
-    places=$(git -C "$build/tree" apply --numstat "$patch" | grep -cvE '(tests|docs)/') || true
+    places=$(git -C "$build/tree" apply --numstat "$patch" | grep -cvE '(tests|docs|bench)/') || true
     [ "$places" -le "$(word "$patch" places)" ] || fail "$name takes $places places"
     git -C "$build/tree" apply "$patch" || fail "$name does not apply: its steps have changed"
     tests=$(word "$patch" tests)
