@@ -21,7 +21,7 @@ for patch; do
     name=$(basename "$patch" .patch)
     places=$(git -C "$build/tree" apply --numstat "$patch" | grep -cvE '(tests|docs|bench)/') || true
     [ "$places" -le "$(word "$patch" places)" ] || fail "$name takes $places places"
-    git -C "$build/tree" apply "$patch" || fail "$name does not apply: its steps have changed"
+    git -C "$build/tree" apply -C1 "$patch" || fail "$name does not apply: its steps have changed"
     tests=$(word "$patch" tests)
     cmake "$build/out" >"$build/log" 2>&1 || { cat "$build/log"; exit 1; }
     # shellcheck disable=SC2046
