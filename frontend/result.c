@@ -27,7 +27,9 @@ static Val type_fault(Frame *f, const TypeExpr *t, Type want, Val v, Span at)
     Type have = v.tensor->type;
     bool dtype = have.dtype != want.dtype, open = have.rank == want.rank && !dtype;
     for (int i = 0; open && i < want.rank; i++) open &= dim_equal(want.axes[i].dim, have.axes[i].dim) != REFUTED;
-    const char *code = dtype ? "E0301" : have.rank != want.rank ? "E0202" : open ? "E0212" : "E0215";
+    bool alike = open;
+    for (int i = 0; alike && i < want.rank; i++) alike = dim_equal(want.axes[i].dim, have.axes[i].dim) == PROVED;
+    const char *code = dtype ? "E0301" : have.rank != want.rank ? "E0202" : alike ? "E0302" : open ? "E0212" : "E0215";
     Diag *d = fault(f, at, code, "this is %s, but its type is written as %s", type_text(e->arena, have),
                     type_text(e->arena, want));
     diag_primary(d, "this is %s", type_text(e->arena, have));

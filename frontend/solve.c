@@ -517,6 +517,26 @@ bool signature_solve(Frame *f, Val *in, Span at)
     return names_found(f, at) && bounds_hold(f, at) && (f->e->checking || facts_keep(f, in, at)) && bind_inputs(f, in, at);
 }
 
+/* A range that is no name of the signature's own: a number, a dim, a formula. */
+static bool match_written_range(const Match *m)
+{
+    Expr *r = m->type->range;
+    if (!r || (r->kind == EX_REF && frame_dim(m->f, r->text))) return true;
+    Elab *e = m->f->e;
+    const Dim *want = dim_of_expr(m->f, r);
+    if (!want) return false;
+    if (m->have.range && dim_equal(m->have.range, want) == PROVED) return true;
+    const char *places = dim_text(e->arena, want);
+    Diag *d = fault(m->f, m->at, "E0302", "`%s` takes one of %s places as `%s`, but this is %s", callee(m->f), places, m->name,
+                    type_text(e->arena, m->have));
+    if (m->have.range) diag_primary(d, "an index over %s places", dim_text(e->arena, m->have.range));
+    else diag_primary(d, "any whole number");
+    label_input(e, d, m->in[m->input]);
+    note_signature(d, m->f, m->in);
+    diag_help(d, "where the remainder is meant, `%% %s` makes one of %s places", places, places);
+    return false;
+}
+
 /* Formulas in the inputs' types may use options, so they come after those. */
 bool formulas_check(Frame *f, const Val *in, Span at)
 {
@@ -524,7 +544,7 @@ bool formulas_check(Frame *f, const Val *in, Span at)
     for (int i = 0; i < d->inputs.n && !f->pointwise && !f->numeric; i++) {
         if (in[i].kind != VAL_TENSOR || type_is_tree(d->inputs.at[i].type)) continue;
         Match m = {f, d->inputs.at[i].type, in[i].tensor->type, d->inputs.at[i].ref.path.text, i, in, at};
-        if (!match_formulas(&m)) return false;
+        if (!match_formulas(&m) || !match_written_range(&m)) return false;
     }
     return true;
 }

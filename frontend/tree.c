@@ -90,6 +90,21 @@ static void settle_mentions(Frame *f, const char *head)
     }
 }
 
+/* Whose parameters there are: a model made of the file's layers has none of its own. */
+static void help_owners(Diag *d, const Elab *e)
+{
+    Text t = {.arena = e->arena};
+    const char *last = "";
+    for (int i = 0, n = 0; i < e->program->tensors.n && n < 6; i++) {
+        const char *path = e->program->tensors.at[i].path;
+        const char *head = str_copy_n(e->arena, path, strcspn(path, "."));
+        if (e->program->tensors.at[i].role != ROLE_PARAM || str_equal(head, last)) continue;
+        text_add(&t, "%s`%s`", n++ ? ", " : "", head);
+        last = head;
+    }
+    if (t.n) diag_help(d, "parameters are those of %s", text_done(&t));
+}
+
 Val tree_settled(Frame *f, const char *path, Span at)
 {
     Elab *e = f->e;
@@ -101,6 +116,7 @@ Val tree_settled(Frame *f, const char *path, Span at)
     if (e->file->broken || e->cx->diags->errors) return poison; /* what owns them may not stand */
     Diag *d = fault(f, at, "E0401", "`%s` has no parameters here", path);
     diag_primary(d, "a layer has them once it is applied");
+    help_owners(d, e);
     return poison;
 }
 
