@@ -111,6 +111,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < names.n; i++) run_case(&r, names.at[i]);
     printf("%d passed, %d failed\n", r.passed, r.failed);
     int failed = r.failed;
+    free((void *)(uintptr_t)r.folder);
     arena_free(r.arena);
     return failed != 0;
 }

@@ -224,9 +224,10 @@ void random_check(const Check *check, const uint8_t *bytes, size_t n)
 
 void random_check_bytes(const uint8_t *bytes, size_t n)
 {
-    static const Rules *rules; /* the same at every call */
+    static Arena *arena; /* and rules: the same at every call */
+    static const Rules *rules;
     static Counts counts;
-    if (!rules) rules = rules_new(arena_new());
+    if (!rules) rules = rules_new(arena = arena_new());
     Check check = {rules, &counts};
     random_check(&check, bytes, n);
 }
