@@ -32,6 +32,17 @@ static bool is_wild(OpCode op)
            op == OP_EXP || op == OP_EXPM1 || op == OP_GRAD;
 }
 
+/* A result that is rounded has slopes that are: what they add up to depends on the order of the paths, and that follows
+   from how far the graph was simplified before differentiation. So none leads through it where every bit is compared. */
+static Value *settled(Gen *g, const Match *m, Value *v)
+{
+    static const OpCode rounded[] = {OP_DIV, OP_SQRT, OP_MEAN, OP_UNIFORM};
+    bool found = false;
+    for (size_t i = 0; i < COUNT(rounded); i++) found |= m->producer->op == rounded[i] || m->consumer->op == rounded[i];
+    if (g->policy == POLICY_REAL || !found || !dtype_is_float(v->type.dtype)) return v;
+    return build_1(&g->b, OP_FLOOR, v);
+}
+
 static void add_output(Gen *g, Value *v)
 {
     int i = g->g->results.n;
@@ -58,7 +69,7 @@ static bool try_match(Gen *g, const Match *m)
     if (m->consumer->op == OP_RETURN) return make_result(g, p);
     Value *c = make_operator(g, m->consumer, m->slot, p);
     if (!c) return false;
-    pool_add(g, tamed(g, c, is_wild(m->producer->op) || is_wild(m->consumer->op)));
+    pool_add(g, tamed(g, settled(g, m, c), is_wild(m->producer->op) || is_wild(m->consumer->op)));
     return true;
 }
 
