@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 static float in[3][4 * 4096], out[4 * 4096];
+static float work[4 * 4096] __attribute__((aligned(64)));
 
 static void run(nnrt_session *s, const char *name, int n, const int64_t *widths)
 {
@@ -32,7 +33,7 @@ int main(void)
     run(s, "square", 3, (int64_t[]){8, 8, 16});
     run(s, "square", 3, (int64_t[]){8, 12, 20});
     run(s, "square", 3, (int64_t[]){8, 8, 17});
-    printf("%d\n", (int)tall_predict(NULL, 2, 10, in[0], out, out));
+    printf("%d\n", (int)tall_predict(NULL, 2, 10, in[0], out, work));
     printf("%d %d\n", tall_bytes(TALL_WORK_PREDICT, 2, 8, 8, 16) > 0, tall_bytes(TALL_WORK_PREDICT, 2, 10, 8, 16) > 0);
     nnrt_session_free(s);
     nnrt_close(library);
