@@ -102,7 +102,7 @@ def first_answers(have, results):
     for i, (name, _) in enumerate(entries):
         middle, low, high = percentiles([r[i] / r[0] for r in rounds])
         ms = percentiles([r[i] for r in rounds])[0] / 1e6
-        print("%-16s %9.1f ms %9.2f times nnc (%.2f to %.2f)" % (name, ms, middle, low, high), flush=True)
+        print("%-16s %9.1f ms %9.3g times nnc (%.3g to %.3g)" % (name, ms, middle, low, high), flush=True)
         results["first answer"].append({"system": name, "ms": ms, "ratio": middle, "p10": low, "p90": high})
 
 
