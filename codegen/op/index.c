@@ -37,8 +37,7 @@ static LLVMValueRef emit_take(Cg *cg, const Node *n, const Index *ix)
     for (int i = 0; i < axes; i++)
         source.at[i] = out.at[axis + i];
     for (int i = 0; i < w.rank; i++)
-        in.at[i] = out.at[i < axis ? i : i + axes - 1];
-    in.at[axis] = named_place(cg, n->in[1], &source, w.axes[axis].dim);
+        in.at[i] = i == axis ? named_place(cg, n->in[1], &source, w.axes[axis].dim) : out.at[i < axis ? i : i + axes - 1];
     return pull(cg, n->in[0], &in);
 }
 

@@ -297,5 +297,7 @@ int main(int argc, char **argv)
     r.count = optind < argc ? (unsigned)atoi(argv[optind]) : 300;
     if (optind + 1 < argc) r.seed = (unsigned)atoi(argv[optind + 1]);
     if (r.count == 0) fatal("how many graphs?");
-    return run_all(&r);
+    int status = run_all(&r);
+    arena_free(arena);
+    return status;
 }
