@@ -212,6 +212,22 @@ int running_open(Args *a, Running *out)
     return str_ends(a->operands.at[0], ".so") ? open_library(a, out) : build_running(a, out);
 }
 
+const nnrt_entry *train_entry(const Args *a, const Running *r, int kind, const char *purpose, const TrainInfo **out_info)
+{
+    const nnrt_model *m = r->model;
+    const char *name = args_text(a, OPT_MODEL);
+    int32_t at = nnrt_find_entry(m, name, kind);
+    if (at < 0) {
+        if (name) failure("`%s` has no train block `%s`", m->source, name);
+        else failure("`%s` has no train block%s", m->source, purpose);
+        return NULL;
+    }
+    const nnrt_entry *e = &m->entries[at];
+    for (int i = 0; i < r->program->trains.n; i++)
+        if (str_equal(r->program->trains.at[i].name, m->trains[e->train].name)) *out_info = &r->program->trains.at[i];
+    return e;
+}
+
 int weights_wanted(const Args *a, const nnrt_model *m)
 {
     if (args_text(a, OPT_WEIGHTS) || !m->params_bytes) return 0;

@@ -73,6 +73,9 @@ typedef struct Running {
 } Running; /* compiled into this process */
 int build_running(Args *a, Running *out);              /* 0, or an exit status after a message */
 int running_open(Args *a, Running *out);               /* the same, of a compiled .so too */
+/* The entry of that kind of the train block that --model names, else of the first; `purpose` ends the sentence where there is
+   none. NULL after a message. */
+const nnrt_entry *train_entry(const Args *a, const Running *r, int kind, const char *purpose, const TrainInfo **out_info);
 int weights_wanted(const Args *a, const nnrt_model *m); /* 0 if -w is given, or nothing is to be loaded */
 int weights_load(Args *a, nnrt_session *s, const char *path); /* 0, or an exit status after a message */
 void running_close(Running *r);

@@ -16,15 +16,9 @@ typedef struct Evaluation {
 
 static int find_entry(Evaluation *e)
 {
-    const nnrt_model *m = e->run.model;
-    const char *name = args_text(e->args, OPT_MODEL);
-    int32_t at = nnrt_find_entry(m, name, NNRT_EVAL);
-    if (at < 0 && name) return failure("`%s` has no train block `%s`", m->source, name);
-    if (at < 0) return failure("`%s` has no train block, which says what loss and metrics are", m->source);
-    e->entry = &m->entries[at];
-    e->train = m->trains[e->entry->train].name;
-    for (int i = 0; i < e->run.program->trains.n; i++)
-        if (str_equal(e->run.program->trains.at[i].name, e->train)) e->info = &e->run.program->trains.at[i];
+    e->entry = train_entry(e->args, &e->run, NNRT_EVAL, ", which says what loss and metrics are", &e->info);
+    if (!e->entry) return EXIT_MODEL;
+    e->train = e->run.model->trains[e->entry->train].name;
     return 0;
 }
 

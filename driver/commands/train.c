@@ -28,15 +28,9 @@ typedef struct Training {
 
 static int find_entry(Training *t)
 {
-    const nnrt_model *m = t->run.model;
-    const char *name = args_text(t->args, OPT_MODEL);
-    int32_t at = nnrt_find_entry(m, name, NNRT_STEP);
-    if (at < 0 && name) return failure("`%s` has no train block `%s`", m->source, name);
-    if (at < 0) return failure("`%s` has no train block: there is nothing to train", m->source);
-    t->entry = &m->entries[at];
-    t->settings = &m->trains[t->entry->train];
-    for (int i = 0; i < t->run.program->trains.n; i++)
-        if (str_equal(t->run.program->trains.at[i].name, t->settings->name)) t->info = &t->run.program->trains.at[i];
+    t->entry = train_entry(t->args, &t->run, NNRT_STEP, ": there is nothing to train", &t->info);
+    if (!t->entry) return EXIT_MODEL;
+    t->settings = &t->run.model->trains[t->entry->train];
     return 0;
 }
 

@@ -28,3 +28,14 @@ void load_data(const char *const *specs, int n, const nnrt_view *views, int nvie
     render_all(cx);
     cx_free(cx);
 }
+
+void load_array(const uint8_t *data, size_t size)
+{
+    Arena *a = arena_new();
+    const char *path = memory_file(data, size);
+    for (size_t i = 0; i < COUNT(data_views); i++) {
+        const char *spec = str_format(a, "%s=%s", data_views[i].name, path);
+        load_data(&spec, 1, &data_views[i], 1);
+    }
+    arena_free(a);
+}

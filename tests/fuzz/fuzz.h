@@ -19,5 +19,6 @@ void compile_text(const char *name, const char *text);
 /* What the columns are read for: an f32 `x` of width 3, an index `group` of four named classes, an f64 `y`, an open `any`. */
 extern const nnrt_view data_views[4];
 void load_data(const char *const *specs, int n, const nnrt_view *views, int nviews);
+void load_array(const uint8_t *data, size_t size); /* a file of one array, for each of the inputs by itself */
 #endif
 #endif
