@@ -175,6 +175,16 @@ static void reserved_word(Parser *p, int i)
     diag_help(d, "choose another name, or end it with `_`");
 }
 
+/* What was probably meant: a comparison, or a word of the language with a letter wrong. */
+static void help_meant(Parser *p, Diag *d, int i, const char *const *expected, int n)
+{
+    Token t = p->tokens.at[i];
+    if (t.kind == '=' && has(expected, n, "==")) diag_help(d, "`==` compares");
+    if (t.kind != T_NAME) return;
+    const char *near = str_nearest(str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo), expected, n);
+    if (near && !strchr(near, ' ')) diag_help(d, "did you mean `%s`?", near);
+}
+
 void syntax_error(Parser *p, Span at, const char *const *expected, int n)
 {
     int i = token_at(p, at.lo);
@@ -194,6 +204,7 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n)
     diag_primary(d, "%s may come here", expected_text(p, expected, n));
     if (kind == T_NUMBER && n == 1 && has(expected, n, "a text") && p->tokens.at[i - 1].kind == '=')
         diag_help(d, "a dim is open, or has named places; a size that is known is a `hyper`");
+    help_meant(p, d, i, expected, n);
     int open = open_bracket(p, i);
     bool ended = kind == 0 || kind == T_SEP || kind == '}' || is_keyword(kind) || kind == ')' || kind == ']' ||
                  first_in_line(p, i);
