@@ -15,18 +15,32 @@ bool pattern_is_identity(const MoveAttr *m)
     return m->nin == m->nout;
 }
 
+/* Atoms have no names of their own: a's atom i is b's atom as[i], and no two are the same one. */
+typedef struct Naming { int as[2 * MAX_RANK], back[2 * MAX_RANK]; } Naming;
+
+static bool same_groups(const MoveAttr *a, const Group *g, const MoveAttr *b, const Group *h, Naming *names)
+{
+    for (int i = 0; i < g->n && g->n == h->n; i++) {
+        int x = g->atoms[i], y = h->atoms[i];
+        if (names->as[x] < 0 && names->back[y] < 0)
+            names->as[x] = y, names->back[y] = x;
+        if (names->as[x] != y || names->back[y] != x || !dim_same(a->sizes[x], b->sizes[y]))
+            return false;
+    }
+    return g->n == h->n;
+}
+
 bool pattern_equal(const MoveAttr *a, const MoveAttr *b)
 {
-    if (a->natoms != b->natoms || a->nin != b->nin || a->nout != b->nout)
+    Naming names;
+    memset(&names, -1, sizeof names);
+    if (a->nin != b->nin || a->nout != b->nout)
         return false;
-    for (int i = 0; i < a->natoms; i++)
-        if (!dim_same(a->sizes[i], b->sizes[i]))
-            return false;
     for (int i = 0; i < a->nin; i++)
-        if (!same_group(&a->in[i], &b->in[i]))
+        if (!same_groups(a, &a->in[i], b, &b->in[i], &names))
             return false;
     for (int i = 0; i < a->nout; i++)
-        if (!same_group(&a->out[i], &b->out[i]))
+        if (!same_groups(a, &a->out[i], b, &b->out[i], &names))
             return false;
     return true;
 }

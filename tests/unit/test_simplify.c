@@ -285,6 +285,26 @@ static void test_sharing(void **state)
     end(&t);
 }
 
+/* Atoms are numbered as they were met: patterns that say the same may number them otherwise. */
+static void test_sharing_of_patterns(void **state)
+{
+    (void)state;
+    Bench t;
+    begin(&t);
+    Value *x = param(&t, SHAPE(N, 4));
+    Value *turn = move(&t, x, 2, (int[]){N, 4}, GROUPS(AXIS(0), AXIS(1)), GROUPS(AXIS(1), AXIS(0)));
+    Value *same = move(&t, x, 3, (int[]){4, 7, N}, GROUPS(AXIS(2), AXIS(0)), GROUPS(AXIS(0), AXIS(2)));
+    output(&t, build_2(&t.b, OP_SUB, turn, same));
+    Value *split = move(&t, x, 3, (int[]){N, 2, 2}, GROUPS(AXIS(0), AXIS(1, 2)), GROUPS(AXIS(1), AXIS(2), AXIS(0)));
+    Value *other = move(&t, x, 3, (int[]){N, 2, 2}, GROUPS(AXIS(0), AXIS(1, 2)), GROUPS(AXIS(2), AXIS(1), AXIS(0)));
+    output(&t, build_2(&t.b, OP_SUB, split, other));
+    simplify(&t, 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(result(&t, i)->def->in[0] == result(&t, i)->def->in[1], i == 0);
+    assert_int_equal(count_op(t.g->body, OP_MOVE), 3);
+    end(&t);
+}
+
 /* d(a*a*b)/da of two equal sums a and b: were they one value, its gradient would be that of a^3. */
 static void test_slopes_along_computed_values(void **state)
 {
@@ -487,7 +507,7 @@ int main(void)
         cmocka_unit_test(test_dead_values_go), cmocka_unit_test(test_log_of_softmax),
         cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_picking_first), cmocka_unit_test(test_logs_of_sigmoid),
         cmocka_unit_test(test_logs_of_choices), cmocka_unit_test(test_slopes_along_computed_values),
-        cmocka_unit_test(test_folding_keeps_types),
+        cmocka_unit_test(test_folding_keeps_types), cmocka_unit_test(test_sharing_of_patterns),
     };
     return cmocka_run_group_tests_name("simplify", tests, NULL, NULL);
 }
