@@ -31,8 +31,7 @@ LLVMTypeRef abi_type(Cg *cg, AbiStruct s)
 {
     LLVMTypeRef types[MAX_FIELDS];
     const Layout *l = &layouts[s];
-    for (int i = 0; i < l->n; i++)
-        types[i] = field_type(cg, l->fields[i]);
+    for (int i = 0; i < l->n; i++) types[i] = field_type(cg, l->fields[i]);
     return LLVMStructTypeInContext(cg->context, types, (unsigned)l->n, false);
 }
 
@@ -42,8 +41,7 @@ static int field_at(AbiStruct s, size_t offset)
     const Layout *l = &layouts[s];
     size_t at = 0;
     for (int i = 0; i < l->n; at += field_bytes(l->fields[i++]))
-        if (at == offset)
-            return i;
+        if (at == offset) return i;
     UNREACHABLE("a field that its struct does not have");
 }
 

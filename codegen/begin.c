@@ -42,8 +42,7 @@ static void refuse_null(Cg *cg, LLVMValueRef pointer)
 
 static void add_place(Cg *cg, Begin *g, LLVMValueRef pointer, int64_t alignment)
 {
-    if (alignment > 1)
-        g->astray = LLVMBuildOr(cg->builder, g->astray, place_astray(cg, pointer, alignment), "");
+    if (alignment > 1) g->astray = LLVMBuildOr(cg->builder, g->astray, place_astray(cg, pointer, alignment), "");
 }
 
 static LLVMValueRef need(Cg *cg, const Begin *g, size_t offset)
@@ -80,8 +79,7 @@ static void take_buffer(Cg *cg, Begin *g, LLVMValueRef list, int index, int slot
 static void take_inputs(Cg *cg, Begin *g)
 {
     const Graph *graph = g->code->entry->graph;
-    if (!graph->inputs.n)
-        return;
+    if (!graph->inputs.n) return;
     LLVMValueRef list = need(cg, g, offsetof(Abi_nnrt_call, inputs));
     for (int i = 0; i < graph->inputs.n; i++)
         take_buffer(cg, g, list, i, cg->frame->inputs, graph->inputs.at[i].value->type.dtype);
@@ -93,8 +91,7 @@ static void take_outputs(Cg *cg, Begin *g)
     LLVMValueRef list = NULL;
     for (int i = 0; i < graph->results.n; i++) {
         const Result *r = &graph->results.at[i];
-        if (r->kind != RESULT_OUTPUT)
-            continue;
+        if (r->kind != RESULT_OUTPUT) continue;
         list = list ? list : need(cg, g, offsetof(Abi_nnrt_call, outputs));
         take_buffer(cg, g, list, r->index, cg->frame->outputs, graph->body->last->in[i]->type.dtype);
     }
@@ -103,8 +100,7 @@ static void take_outputs(Cg *cg, Begin *g)
 static void take_area(Cg *cg, Begin *g, size_t offset, int slot, bool needed)
 {
     LLVMValueRef at = needed ? need(cg, g, offset) : abi_load(cg, ABI_nnrt_call, g->call, offset);
-    if (needed)
-        add_place(cg, g, at, slot == FRAME_TOTALS ? (int64_t)sizeof(double) : AREA_ALIGNMENT);
+    if (needed) add_place(cg, g, at, slot == FRAME_TOTALS ? (int64_t)sizeof(double) : AREA_ALIGNMENT);
     keep(cg, g, slot, at);
 }
 
@@ -159,12 +155,10 @@ static void take_hypers(Cg *cg, Begin *g)
 {
     int n = cg->program->hypers.n;
     LLVMValueRef *fields = NEW_ARRAY(cg->arena, LLVMValueRef, n + 2);
-    if (n == 0)
-        return;
+    if (n == 0) return;
     fields[0] = LLVMConstInt(cg->i32, (unsigned)(8 + 8 * n), false);
     fields[1] = LLVMConstInt(cg->i32, 0, false);
-    for (int i = 0; i < n; i++)
-        fields[i + 2] = LLVMConstReal(cg->f64, cg->program->hypers.at[i].value);
+    for (int i = 0; i < n; i++) fields[i + 2] = LLVMConstReal(cg->f64, cg->program->hypers.at[i].value);
     LLVMValueRef defaults = LLVMConstStructInContext(cg->context, fields, (unsigned)n + 2, false);
     LLVMValueRef given = abi_load(cg, ABI_nnrt_call, g->call, offsetof(Abi_nnrt_call, hparams));
     LLVMValueRef at = or_default(cg, given, global_const(cg, "hparams", defaults, 8), 8 + 8 * n);
@@ -186,8 +180,7 @@ static void take_sizes(Cg *cg, Begin *g)
     }
     g->symbols = symbols_load(cg, c->entry, g->sizes);
     for (int i = 0; i < cg->program->symbols.n; i++)
-        if (g->symbols[i])
-            keep(cg, g, cg->frame->symbols + i, g->symbols[i]);
+        if (g->symbols[i]) keep(cg, g, cg->frame->symbols + i, g->symbols[i]);
     for (int i = 0; i < c->used.n; i++)
         keep(cg, g, frame_slot(cg, c->used.at[i]), dim_compute(cg, g->symbols, c->used.at[i]));
 }
@@ -198,8 +191,7 @@ static void check_indices(Cg *cg, Begin *g)
     LLVMBuilderRef b = cg->builder;
     for (int i = 0; i < graph->inputs.n; i++) {
         Type t = graph->inputs.at[i].value->type;
-        if (!t.range)
-            continue;
+        if (!t.range) continue;
         LLVMValueRef at = LLVMBuildLoad2(b, cg->ptr, frame_address(cg, g->frame, cg->frame->inputs + i), "");
         LLVMValueRef n = dim_compute(cg, g->symbols, type_size(cg->program->dims, t));
         LLVMValueRef ok = scan_range(cg, t.dtype, at, n, dim_compute(cg, g->symbols, t.range));
@@ -217,8 +209,7 @@ LLVMValueRef begin_emit(Cg *cg, const EntryCode *code)
     refuse_short(cg, g.call, abi_bytes(cg, ABI_nnrt_call), STATUS_ABI);
     g.frame = need(cg, &g, offsetof(Abi_nnrt_call, work));
     g.astray = place_astray(cg, g.frame, AREA_ALIGNMENT);
-    if (code->entry->nsymbols)
-        g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
+    if (code->entry->nsymbols) g.sizes = need(cg, &g, offsetof(Abi_nnrt_call, sizes));
     LLVMValueRef past = const_i64(cg, frame_bytes(cg, &code->used));
     keep(cg, &g, FRAME_WORK, LLVMBuildInBoundsGEP2(b, cg->i8, g.frame, &past, 1, ""));
     take_pointers(cg, &g);

@@ -8,8 +8,7 @@
 /* The address of an array of constants; NULL where there are none. */
 static LLVMValueRef array_const(Cg *cg, const char *name, LLVMTypeRef element, LLVMValueRef *at, int n)
 {
-    if (n == 0)
-        return LLVMConstPointerNull(cg->ptr);
+    if (n == 0) return LLVMConstPointerNull(cg->ptr);
     return global_const(cg, name, LLVMConstArray2(element, at, (uint64_t)n), 8);
 }
 
@@ -23,8 +22,7 @@ static int symbol_place(Cg *cg, const Symbol *s)
     int n;
     const int *symbols = program_symbols(cg->program, &n);
     for (int i = 0; s && i < n; i++)
-        if (symbols[i] == s->index)
-            return i;
+        if (symbols[i] == s->index) return i;
     return -1;
 }
 
@@ -32,11 +30,9 @@ static int symbol_place(Cg *cg, const Symbol *s)
 static LLVMValueRef labels(Cg *cg, const Dim *d)
 {
     const Symbol *s = d ? dim_lone_symbol(d) : NULL;
-    if (!s || !s->nlabels)
-        return LLVMConstPointerNull(cg->ptr);
+    if (!s || !s->nlabels) return LLVMConstPointerNull(cg->ptr);
     LLVMValueRef *at = slots_new(cg, s->nlabels);
-    for (int i = 0; i < s->nlabels; i++)
-        at[i] = global_text(cg, s->labels[i]);
+    for (int i = 0; i < s->nlabels; i++) at[i] = global_text(cg, s->labels[i]);
     return array_const(cg, "labels", cg->ptr, at, s->nlabels);
 }
 
@@ -50,8 +46,7 @@ static LLVMValueRef axis_const(Cg *cg, const Entry *e, const Axis *a)
     SET(c, nnrt_axis, labels, labels(cg, a->dim));
     SET_INT(cg, c, nnrt_axis, size, known ? size : -1);
     SET_INT(cg, c, nnrt_axis, symbol, symbol);
-    if (!known && symbol < 0)
-        SET(c, nnrt_axis, length, formula_emit(cg, e, a->dim, "length"));
+    if (!known && symbol < 0) SET(c, nnrt_axis, length, formula_emit(cg, e, a->dim, "length"));
     return abi_const(cg, &c);
 }
 
@@ -60,10 +55,8 @@ static LLVMValueRef view_const(Cg *cg, const Entry *e, const char *name, Type t,
     AbiConst c = {.of = ABI_nnrt_view};
     LLVMValueRef *axes = slots_new(cg, t.rank);
     int64_t range = 0;
-    for (int i = 0; i < t.rank; i++)
-        axes[i] = axis_const(cg, e, &t.axes[i]);
-    if (t.range && !dim_known(t.range, &range))
-        range = 0;
+    for (int i = 0; i < t.rank; i++) axes[i] = axis_const(cg, e, &t.axes[i]);
+    if (t.range && !dim_known(t.range, &range)) range = 0;
     SET_TEXT(cg, c, nnrt_view, name, name);
     SET(c, nnrt_view, axes, array_const(cg, "axes", abi_type(cg, ABI_nnrt_axis), axes, t.rank));
     SET_INT(cg, c, nnrt_view, rank, t.rank);
@@ -92,8 +85,7 @@ static LLVMValueRef outputs_const(Cg *cg, const Entry *e, int *out_n)
     int n = 0;
     for (int i = 0; i < g->results.n; i++) {
         const Result *r = &g->results.at[i];
-        if (r->kind != RESULT_OUTPUT)
-            continue;
+        if (r->kind != RESULT_OUTPUT) continue;
         const Value *v = g->body->last->in[i];
         at[r->index] = view_const(cg, e, output_name(g, r->index), v->type, program_line(cg->program, NO_SPAN, g->site));
         n++;
@@ -124,11 +116,9 @@ static void set_symbols(Cg *cg, AbiConst *c, const Entry *e)
     for (int i = 0; i < e->nsymbols; i++) {
         const Symbol *s = cg->program->symbols.at[e->symbols[i]];
         at[i] = LLVMConstInt(cg->i32, (unsigned)symbol_place(cg, s), false);
-        if (rows && s->index == rows->index)
-            SET_INT(cg, *c, nnrt_entry, rows, i + 1);
+        if (rows && s->index == rows->index) SET_INT(cg, *c, nnrt_entry, rows, i + 1);
     }
-    if (e->graph->rows && dim_known(e->graph->rows, &batch))
-        SET_INT(cg, *c, nnrt_entry, batch, batch);
+    if (e->graph->rows && dim_known(e->graph->rows, &batch)) SET_INT(cg, *c, nnrt_entry, batch, batch);
     SET(*c, nnrt_entry, symbols, array_const(cg, "symbols", cg->i32, at, e->nsymbols));
     SET_INT(cg, *c, nnrt_entry, nsymbols, e->nsymbols);
 }
@@ -151,8 +141,7 @@ static void set_fact_symbols(Cg *cg, AbiConst *c, const Entry *e, const Conditio
     int n = 0;
     condition_each_dim(condition, mark_symbols, marks);
     for (int i = 0; i < e->nsymbols; i++)
-        if (marks[e->symbols[i]])
-            at[n++] = LLVMConstInt(cg->i32, (unsigned)i, false);
+        if (marks[e->symbols[i]]) at[n++] = LLVMConstInt(cg->i32, (unsigned)i, false);
     SET(*c, nnrt_fact, symbols, array_const(cg, "fact_symbols", cg->i32, at, n));
     SET_INT(cg, *c, nnrt_fact, nsymbols, n);
 }
@@ -167,8 +156,7 @@ static LLVMValueRef fact_const(Cg *cg, const Entry *e, const Fact *fact)
     for (int i = 0; i < parts->n; i++) {
         const FactPart *part = &parts->at[i];
         text_add(&text, "%s", part->text ? part->text : "");
-        if (!part->top)
-            continue;
+        if (!part->top) continue;
         texts[n] = global_text(cg, text_done(&text));
         values[n++] = ratio_emit(cg, e, part->top, part->bottom);
         text = (Text){.arena = cg->arena};
@@ -185,8 +173,7 @@ static LLVMValueRef fact_const(Cg *cg, const Entry *e, const Fact *fact)
 static void set_facts(Cg *cg, AbiConst *c, const Entry *e)
 {
     LLVMValueRef *at = slots_new(cg, e->facts.n);
-    for (int i = 0; i < e->facts.n; i++)
-        at[i] = fact_const(cg, e, &e->facts.at[i]);
+    for (int i = 0; i < e->facts.n; i++) at[i] = fact_const(cg, e, &e->facts.at[i]);
     SET(*c, nnrt_entry, facts, array_const(cg, "facts", abi_type(cg, ABI_nnrt_fact), at, e->facts.n));
     SET_INT(cg, *c, nnrt_entry, nfacts, e->facts.n);
 }
@@ -243,8 +230,7 @@ static LLVMValueRef tensor_const(Cg *cg, const Tensor *t)
     LLVMValueRef *dims = slots_new(cg, t->type.rank);
     int64_t size = 0;
     for (int i = 0; i < t->type.rank; i++) {
-        if (!dim_known(t->type.axes[i].dim, &size))
-            UNREACHABLE("a tensor whose size is not known");
+        if (!dim_known(t->type.axes[i].dim, &size)) UNREACHABLE("a tensor whose size is not known");
         dims[i] = const_i64(cg, size);
     }
     SET_TEXT(cg, c, nnrt_tensor, name, t->key);
@@ -264,8 +250,7 @@ static LLVMValueRef tensors_const(Cg *cg, int *out_n)
 {
     int n = *out_n = cg->program->frozen ? 0 : cg->program->tensors.n;
     LLVMValueRef *at = slots_new(cg, n);
-    for (int i = 0; i < n; i++)
-        at[i] = tensor_const(cg, &cg->program->tensors.at[i]);
+    for (int i = 0; i < n; i++) at[i] = tensor_const(cg, &cg->program->tensors.at[i]);
     return array_const(cg, "tensors", abi_type(cg, ABI_nnrt_tensor), at, n);
 }
 
@@ -304,8 +289,7 @@ static LLVMValueRef trains_const(Cg *cg)
 static LLVMValueRef entries_const(Cg *cg, Entries entries, const EntryCode *codes)
 {
     LLVMValueRef *at = slots_new(cg, entries.n);
-    for (int i = 0; i < entries.n; i++)
-        at[i] = entry_const(cg, &codes[i]);
+    for (int i = 0; i < entries.n; i++) at[i] = entry_const(cg, &codes[i]);
     return array_const(cg, "entries", abi_type(cg, ABI_nnrt_entry), at, entries.n);
 }
 

@@ -3,8 +3,7 @@
 
 static void add_arg(Entry *e, ArgKind kind, int index)
 {
-    if (e->nargs == (int)COUNT(e->args))
-        fatal("`%s` takes more than %d arguments", e->function, (int)COUNT(e->args));
+    if (e->nargs == (int)COUNT(e->args)) fatal("`%s` takes more than %d arguments", e->function, (int)COUNT(e->args));
     e->args[e->nargs++] = (Arg){kind, index};
 }
 
@@ -12,24 +11,20 @@ static void add_arg(Entry *e, ArgKind kind, int index)
 static void mark_symbol(const Symbol *s, void *context)
 {
     bool *marks = context;
-    if (!s->fixed)
-        marks[s->index] = true;
+    if (!s->fixed) marks[s->index] = true;
 }
 
 static void mark_type(Type t, bool *marks)
 {
-    for (int i = 0; i < t.rank; i++)
-        dim_each_symbol(t.axes[i].dim, mark_symbol, marks);
-    if (t.range)
-        dim_each_symbol(t.range, mark_symbol, marks);
+    for (int i = 0; i < t.rank; i++) dim_each_symbol(t.axes[i].dim, mark_symbol, marks);
+    if (t.range) dim_each_symbol(t.range, mark_symbol, marks);
 }
 
 static const int *marked_symbols(Program *p, const bool *marks, int *out_n)
 {
     int *at = NEW_ARRAY(p->arena, int, p->symbols.n + 1), n = 0;
     for (int i = 0; i < p->symbols.n; i++)
-        if (marks[i])
-            at[n++] = i;
+        if (marks[i]) at[n++] = i;
     *out_n = n;
     return at;
 }
@@ -38,11 +33,9 @@ static void find_symbols(Program *p, Entry *e)
 {
     bool *marks = NEW_ARRAY(p->arena, bool, p->symbols.n + 1);
     const Node *end = e->graph->body->last;
-    for (int i = 0; i < e->graph->inputs.n; i++)
-        mark_type(e->graph->inputs.at[i].value->type, marks);
+    for (int i = 0; i < e->graph->inputs.n; i++) mark_type(e->graph->inputs.at[i].value->type, marks);
     for (int i = 0; i < e->graph->results.n; i++)
-        if (e->graph->results.at[i].kind == RESULT_OUTPUT)
-            mark_type(end->in[i]->type, marks);
+        if (e->graph->results.at[i].kind == RESULT_OUTPUT) mark_type(end->in[i]->type, marks);
     e->symbols = marked_symbols(p, marks, &e->nsymbols);
 }
 
@@ -53,8 +46,7 @@ static void check_taken(const Symbol *s, void *context)
 {
     Taken *t = context;
     bool found = s->fixed;
-    for (int i = 0; i < t->entry->nsymbols; i++)
-        found |= t->entry->symbols[i] == s->index;
+    for (int i = 0; i < t->entry->nsymbols; i++) found |= t->entry->symbols[i] == s->index;
     t->all &= found;
 }
 
@@ -68,8 +60,7 @@ static void add_facts(Program *p, Entry *e, const Facts *from)
     for (int i = 0; i < from->n; i++) {
         Taken t = {e, true};
         condition_each_dim(from->at[i].condition, check_dim_taken, &t);
-        if (t.all)
-            vec_push(p->arena, &e->facts, from->at[i]);
+        if (t.all) vec_push(p->arena, &e->facts, from->at[i]);
     }
 }
 
@@ -77,8 +68,7 @@ static void add_facts(Program *p, Entry *e, const Facts *from)
 static bool block_draws(const Block *b)
 {
     for (const Node *n = b->first; n; n = n->next)
-        if (op_info(n->op)->kind == KIND_random || (n->region && block_draws(n->region)))
-            return true;
+        if (op_info(n->op)->kind == KIND_random || (n->region && block_draws(n->region))) return true;
     return false;
 }
 
@@ -100,29 +90,18 @@ static bool works_on_stack(const Program *p, const Entry *e)
 static void add_args(const Program *p, Entry *e)
 {
     bool writes = e->kind == ENTRY_UPDATE || e->kind == ENTRY_STEP, trains = e->kind != ENTRY_PREDICT;
-    if (!p->frozen)
-        add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
-    if (writes)
-        add_arg(e, ARG_OPT, 0);
-    for (int i = 0; i < e->nsymbols; i++)
-        add_arg(e, ARG_SIZE, e->symbols[i]);
-    for (int i = 0; i < e->graph->inputs.n; i++)
-        add_arg(e, ARG_INPUT, i);
+    if (!p->frozen) add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
+    if (writes) add_arg(e, ARG_OPT, 0);
+    for (int i = 0; i < e->nsymbols; i++) add_arg(e, ARG_SIZE, e->symbols[i]);
+    for (int i = 0; i < e->graph->inputs.n; i++) add_arg(e, ARG_INPUT, i);
     for (int i = 0; i < e->graph->results.n; i++)
-        if (e->graph->results.at[i].kind == RESULT_OUTPUT)
-            add_arg(e, ARG_OUTPUT, e->graph->results.at[i].index);
-    if (e->kind == ENTRY_UPDATE)
-        add_arg(e, ARG_GRADS_IN, 0);
-    if (trains || e->draws)
-        add_arg(e, ARG_STEP, 0);
-    if (trains)
-        add_arg(e, ARG_HPARAMS, 0);
-    if (e->kind == ENTRY_GRAD)
-        add_arg(e, ARG_GRADS, 0);
-    if (trains && e->kind != ENTRY_UPDATE)
-        add_arg(e, ARG_TOTALS, 0);
-    if (!works_on_stack(p, e))
-        add_arg(e, ARG_WORK, 0);
+        if (e->graph->results.at[i].kind == RESULT_OUTPUT) add_arg(e, ARG_OUTPUT, e->graph->results.at[i].index);
+    if (e->kind == ENTRY_UPDATE) add_arg(e, ARG_GRADS_IN, 0);
+    if (trains || e->draws) add_arg(e, ARG_STEP, 0);
+    if (trains) add_arg(e, ARG_HPARAMS, 0);
+    if (e->kind == ENTRY_GRAD) add_arg(e, ARG_GRADS, 0);
+    if (trains && e->kind != ENTRY_UPDATE) add_arg(e, ARG_TOTALS, 0);
+    if (!works_on_stack(p, e)) add_arg(e, ARG_WORK, 0);
 }
 
 static int64_t work_of(Program *p, const Entry *e)
@@ -135,8 +114,7 @@ static int64_t work_of(Program *p, const Entry *e)
 static const char *verb_of(Program *p, const Entry *e)
 {
     static const char *const verbs[] = {"predict", "eval", "grad", "update", "step"};
-    if (str_equal(p->name, e->name))
-        return verbs[e->kind];
+    if (str_equal(p->name, e->name)) return verbs[e->kind];
     return e->kind == ENTRY_PREDICT ? e->name : str_format(p->arena, "%s_%s", e->name, verbs[e->kind]);
 }
 
@@ -149,8 +127,7 @@ static const char *function_name(Program *p, const Entry *e)
 
 static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const char *name, int train)
 {
-    if (!g)
-        return;
+    if (!g) return;
     Entry *e = &all->at[all->n++];
     *e = (Entry){.kind = kind, .name = name, .graph = g, .train = train, .draws = block_draws(g->body)};
     find_symbols(p, e);
@@ -165,8 +142,7 @@ static void add_entry(Program *p, Entries *all, EntryKind kind, Graph *g, const 
 Entries entries_list(Program *p)
 {
     Entries all = {NEW_ARRAY(p->arena, Entry, p->models.n + 4 * p->trains.n + 1), 0};
-    for (int i = 0; i < p->models.n; i++)
-        add_entry(p, &all, ENTRY_PREDICT, p->models.at[i], p->models.at[i]->name, -1);
+    for (int i = 0; i < p->models.n; i++) add_entry(p, &all, ENTRY_PREDICT, p->models.at[i], p->models.at[i]->name, -1);
     for (int i = 0; i < p->trains.n; i++) {
         const TrainInfo *t = &p->trains.at[i];
         add_entry(p, &all, ENTRY_EVAL, t->eval, t->name, i);
@@ -182,8 +158,7 @@ const int *program_symbols(Program *p, int *out_n)
     bool *marks = NEW_ARRAY(p->arena, bool, p->symbols.n + 1);
     Entries all = entries_list(p);
     for (int i = 0; i < all.n; i++)
-        for (int k = 0; k < all.at[i].nsymbols; k++)
-            marks[all.at[i].symbols[k]] = true;
+        for (int k = 0; k < all.at[i].nsymbols; k++) marks[all.at[i].symbols[k]] = true;
     return marked_symbols(p, marks, out_n);
 }
 

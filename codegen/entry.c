@@ -5,8 +5,7 @@
 static const Value *result_value(const Graph *g, ResultKind kind)
 {
     for (int i = 0; i < g->results.n; i++)
-        if (g->results.at[i].kind == kind)
-            return g->body->last->in[i];
+        if (g->results.at[i].kind == kind) return g->body->last->in[i];
     return NULL;
 }
 
@@ -15,10 +14,8 @@ static LLVMValueRef as_f64(Cg *cg, const Value *v)
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef x = pull(cg, v, &index_none);
     DType t = v->type.dtype;
-    if (t == DT_F64)
-        return x;
-    if (t == DT_F32)
-        return LLVMBuildFPExt(b, x, cg->f64, "");
+    if (t == DT_F64) return x;
+    if (t == DT_F32) return LLVMBuildFPExt(b, x, cg->f64, "");
     return t == DT_BOOL || t == DT_U8 ? LLVMBuildUIToFP(b, x, cg->f64, "") : LLVMBuildSIToFP(b, x, cg->f64, "");
 }
 
@@ -60,8 +57,7 @@ static void leave_if_bad(Cg *cg, const Graph *g)
 {
     LLVMBuilderRef b = cg->builder;
     const Value *loss = result_value(g, RESULT_LOSS);
-    if (!loss)
-        return;
+    if (!loss) return;
     LLVMValueRef finite = is_finite(cg, as_f64(cg, loss));
     LLVMBasicBlockRef leave = LLVMAppendBasicBlockInContext(cg->context, cg->kernel->function, "");
     LLVMBasicBlockRef stay = LLVMAppendBasicBlockInContext(cg->context, cg->kernel->function, "");
@@ -80,15 +76,12 @@ static LLVMValueRef phase_emit(Cg *cg, const Graph *g, int phase, const char *na
     cg_debug_function(cg, f, name, g->site);
     kernel_open(cg, &k, g, NULL, f);
     cg_debug_site(cg, g->site);
-    if (g->check_phase >= 0 && phase >= g->check_phase)
-        leave_if_bad(cg, g);
+    if (g->check_phase >= 0 && phase >= g->check_phase) leave_if_bad(cg, g);
     Phase p = {LLVMBuildZExt(b, LLVMGetParam(f, 1), cg->i64, ""), LLVMBuildZExt(b, LLVMGetParam(f, 2), cg->i64, "")};
     int i = 0;
     for (const Node *n = g->body->first; n; n = n->next) {
-        if (n->op != OP_KERNEL)
-            continue;
-        if (n->attr.kernel->phase == phase)
-            call_slice(cg, &p, n, kernels[i]);
+        if (n->op != OP_KERNEL) continue;
+        if (n->attr.kernel->phase == phase) call_slice(cg, &p, n, kernels[i]);
         i++;
     }
     LLVMBuildRetVoid(b);
@@ -141,12 +134,10 @@ static void add_totals(Cg *cg, const Graph *g)
     for (int i = 0; i < g->results.n; i++) {
         const Result *r = &g->results.at[i];
         const Value *v = g->body->last->in[i];
-        if (r->kind == RESULT_LOSS)
-            add_total(cg, 1, LLVMBuildFMul(b, as_f64(cg, v), rows, ""));
+        if (r->kind == RESULT_LOSS) add_total(cg, 1, LLVMBuildFMul(b, as_f64(cg, v), rows, ""));
         if (r->kind == RESULT_METRIC)
             add_total(cg, r->index, r->summed ? as_f64(cg, v) : LLVMBuildFMul(b, as_f64(cg, v), rows, ""));
-        if (r->kind == RESULT_STOP)
-            set_stop(cg, r->index, as_f64(cg, v));
+        if (r->kind == RESULT_STOP) set_stop(cg, r->index, as_f64(cg, v));
     }
 }
 
@@ -165,8 +156,7 @@ static LLVMValueRef end_emit(Cg *cg, const Entry *e)
         fail_if(cg, LLVMBuildNot(b, is_finite(cg, as_f64(cg, loss)), ""), STATUS_NONFINITE);
     if (e->kind == ENTRY_GRAD && cg->program->params_bytes)
         fail_if(cg, LLVMBuildNot(b, grads_finite(cg, frame_load(cg, FRAME_GRADS, cg->ptr)), ""), STATUS_NONFINITE);
-    if (e->kind != ENTRY_PREDICT && e->kind != ENTRY_UPDATE)
-        add_totals(cg, g);
+    if (e->kind != ENTRY_PREDICT && e->kind != ENTRY_UPDATE) add_totals(cg, g);
     LLVMBuildRet(b, LLVMConstInt(cg->i32, STATUS_OK, false));
     cg->kernel = NULL;
     return f;

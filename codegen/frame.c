@@ -6,8 +6,7 @@
 static bool count_views(Graph *g, void *context)
 {
     int *most = context, outputs = 0;
-    for (int i = 0; i < g->results.n; i++)
-        outputs += g->results.at[i].kind == RESULT_OUTPUT;
+    for (int i = 0; i < g->results.n; i++) outputs += g->results.at[i].kind == RESULT_OUTPUT;
     most[0] = g->inputs.n > most[0] ? g->inputs.n : most[0];
     most[1] = outputs > most[1] ? outputs : most[1];
     return true;
@@ -51,8 +50,7 @@ LLVMValueRef frame_load(Cg *cg, int slot, LLVMTypeRef type)
 {
     const void *what = (const void *)((intptr_t)slot + 1);
     LLVMValueRef v = memo_find(cg, 0, what, &index_none);
-    if (v)
-        return v;
+    if (v) return v;
     int was = level_stand(cg, 0);
     v = LLVMBuildLoad2(cg->builder, type, frame_address(cg, cg->kernel->frame, slot), "");
     memo_add(cg, 0, what, &index_none, v);
@@ -63,8 +61,7 @@ LLVMValueRef frame_load(Cg *cg, int slot, LLVMTypeRef type)
 static int list_find(const DimList *list, const Dim *d)
 {
     for (int i = 0; i < list->n; i++)
-        if (list->at[i] == d)
-            return i;
+        if (list->at[i] == d) return i;
     return -1;
 }
 
@@ -81,8 +78,7 @@ int64_t frame_bytes(const Cg *cg, const DimList *used)
 int frame_slot(Cg *cg, const Dim *d)
 {
     Frame *f = cg->frame;
-    if (list_find(&f->used, d) < 0)
-        vec_push(cg->arena, &f->used, d);
+    if (list_find(&f->used, d) < 0) vec_push(cg->arena, &f->used, d);
     int at = list_find(&f->dims, d);
     if (at < 0) {
         at = f->dims.n;
@@ -94,18 +90,15 @@ int frame_slot(Cg *cg, const Dim *d)
 LLVMValueRef dim_value(Cg *cg, const Dim *d)
 {
     int64_t v;
-    if (dim_known(d, &v))
-        return const_i64(cg, v);
+    if (dim_known(d, &v)) return const_i64(cg, v);
     const Symbol *s = dim_lone_symbol(d);
     return frame_load(cg, s ? cg->frame->symbols + s->index : frame_slot(cg, d), cg->i64);
 }
 
 static LLVMValueRef symbol_compute(Cg *cg, const LLVMValueRef *symbols, const Symbol *s)
 {
-    if (s->fixed)
-        return const_i64(cg, s->fixed);
-    if (!symbols[s->index])
-        fatal("the size `%s` is used where no input tells it", s->name);
+    if (s->fixed) return const_i64(cg, s->fixed);
+    if (!symbols[s->index]) fatal("the size `%s` is used where no input tells it", s->name);
     return symbols[s->index];
 }
 
@@ -122,11 +115,9 @@ static LLVMValueRef floor_compute(Cg *cg, LLVMValueRef p, LLVMValueRef k)
 static LLVMValueRef atom_compute(Cg *cg, const LLVMValueRef *symbols, const Atom *a)
 {
     LLVMBuilderRef b = cg->builder;
-    if (a->kind == ATOM_SYMBOL)
-        return symbol_compute(cg, symbols, a->symbol);
+    if (a->kind == ATOM_SYMBOL) return symbol_compute(cg, symbols, a->symbol);
     LLVMValueRef p = dim_compute(cg, symbols, a->p), k = dim_compute(cg, symbols, a->k);
-    if (a->kind == ATOM_MAX)
-        return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, p, k, ""), p, k, "");
+    if (a->kind == ATOM_MAX) return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, p, k, ""), p, k, "");
     LLVMValueRef q = floor_compute(cg, p, k);
     return a->kind == ATOM_FLOOR ? q : LLVMBuildSub(b, p, LLVMBuildMul(b, q, k, ""), "");
 }
@@ -148,8 +139,7 @@ static LLVMValueRef atom_ceiling(Cg *cg, const LLVMValueRef *symbols, const Atom
     if (a->kind == ATOM_SYMBOL)
         return LLVMBuildSIToFP(cg->builder, symbol_compute(cg, symbols, a->symbol), cg->f64, "");
     LLVMValueRef p = dim_ceiling(cg, symbols, a->p);
-    if (a->kind != ATOM_MAX)
-        return p;
+    if (a->kind != ATOM_MAX) return p;
     return LLVMBuildFAdd(cg->builder, p, dim_ceiling(cg, symbols, a->k), "");
 }
 

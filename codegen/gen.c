@@ -5,8 +5,7 @@ static void program_emit(Cg *cg, Entries entries)
 {
     EntryCode *codes = NEW_ARRAY(cg->arena, EntryCode, entries.n + 1);
     frame_open(cg);
-    for (int i = 0; i < entries.n; i++)
-        codes[i] = entry_emit(cg, &entries.at[i]);
+    for (int i = 0; i < entries.n; i++) codes[i] = entry_emit(cg, &entries.at[i]);
     for (int i = 0; i < entries.n; i++) { /* now that the frame's layout is settled */
         entry_finish(cg, &codes[i]);
         layer_emit(cg, &codes[i]);
@@ -22,8 +21,7 @@ bool codegen_emit(Program *p, const CodegenOptions *options, EmitKind kind, Byte
 {
     Cg cg;
     Entries entries = entries_list(p);
-    if (!names_check(p, entries))
-        return false;
+    if (!names_check(p, entries)) return false;
     bool ok = cg_open(&cg, p, options);
     if (ok) {
         if (options->portable && target_above(cg.target)) portable_emit(&cg, entries, program_emit);

@@ -11,16 +11,14 @@ Ix ix_const(Cg *cg, int64_t v)
 
 Ix ix_new(Cg *cg, LLVMValueRef at, IxKind kind)
 {
-    if (cg->kernel->lanes == 1)
-        kind = IX_SAME;
+    if (cg->kernel->lanes == 1) kind = IX_SAME;
     bool fixed = kind == IX_SAME && LLVMIsAConstantInt(at);
     return (Ix){at, kind, fixed ? 0 : cg->kernel->at};
 }
 
 LLVMValueRef ix_lanes(Cg *cg, Ix x)
 {
-    if (x.kind != IX_STEP)
-        return x.at;
+    if (x.kind != IX_STEP) return x.at;
     int lanes = cg->kernel->lanes;
     int was = level_stand(cg, x.level);
     LLVMValueRef v = LLVMBuildAdd(cg->builder, splat(cg, x.at, lanes), const_iota(cg, cg->i64, lanes), "");
@@ -41,8 +39,7 @@ static Ix join_same(Cg *cg, Ix slow, LLVMValueRef size, Ix fast)
     LLVMValueRef start = LLVMBuildNSWMul(b, slow.at, size, "");
     int level = slow.level > fast.level ? slow.level : fast.level;
     level_stand(cg, level);
-    if (fast.kind == IX_EACH)
-        start = splat(cg, start, cg->kernel->lanes);
+    if (fast.kind == IX_EACH) start = splat(cg, start, cg->kernel->lanes);
     Ix x = {LLVMBuildNSWAdd(b, start, fast.at, ""), fast.kind, level};
     level_stand(cg, was);
     return x;
@@ -51,13 +48,11 @@ static Ix join_same(Cg *cg, Ix slow, LLVMValueRef size, Ix fast)
 Ix ix_join(Cg *cg, Ix slow, const Dim *size, Ix fast)
 {
     int64_t n;
-    if (const_value(slow.at, &n) && n == 0 && slow.kind == IX_SAME)
-        return fast;
+    if (const_value(slow.at, &n) && n == 0 && slow.kind == IX_SAME) return fast;
     LLVMValueRef s = dim_value(cg, size);
     if (const_value(s, &n) && n == 1 && (fast.kind == IX_SAME || slow.kind != IX_SAME))
         return slow; /* but lanes along an axis of size 1 stay lanes, of which the mask keeps one */
-    if (slow.kind == IX_SAME)
-        return join_same(cg, slow, s, fast);
+    if (slow.kind == IX_SAME) return join_same(cg, slow, s, fast);
     int level = slow.level > fast.level ? slow.level : fast.level;
     int was = level_stand(cg, level);
     LLVMValueRef start = LLVMBuildMul(cg->builder, wide(cg, slow), splat(cg, s, cg->kernel->lanes), "");
@@ -137,24 +132,19 @@ LLVMValueRef ix_below(Cg *cg, Ix x, const Dim *size)
 
 Ix index_flatten(Cg *cg, Type t, const Index *ix)
 {
-    if (ix->flat)
-        return ix->at[0];
+    if (ix->flat) return ix->at[0];
     Ix x = ix_const(cg, 0);
-    for (int i = 0; i < t.rank; i++)
-        x = ix_join(cg, x, t.axes[i].dim, ix->at[i]);
+    for (int i = 0; i < t.rank; i++) x = ix_join(cg, x, t.axes[i].dim, ix->at[i]);
     return x;
 }
 
 Index index_spread(Cg *cg, Type t, const Index *ix)
 {
-    if (!ix->flat)
-        return *ix;
+    if (!ix->flat) return *ix;
     Index out = {.rank = t.rank};
     Ix rest = ix->at[0];
-    for (int i = t.rank; i-- > 1;)
-        ix_split(cg, rest, t.axes[i].dim, &rest, &out.at[i]);
-    if (t.rank > 0)
-        out.at[0] = rest;
+    for (int i = t.rank; i-- > 1;) ix_split(cg, rest, t.axes[i].dim, &rest, &out.at[i]);
+    if (t.rank > 0) out.at[0] = rest;
     return out;
 }
 
@@ -162,7 +152,6 @@ int index_level(const Index *ix)
 {
     int level = 0;
     for (int i = 0; i < ix->rank; i++)
-        if (ix->at[i].level > level)
-            level = ix->at[i].level;
+        if (ix->at[i].level > level) level = ix->at[i].level;
     return level;
 }

@@ -20,8 +20,7 @@ static int place_tensors(Cg *cg, const Tensor **out)
     int n = 0;
     for (size_t r = 0; r < COUNT(roles); r++)
         for (int i = 0; i < p->tensors.n; i++)
-            if (p->tensors.at[i].role == roles[r])
-                out[n++] = &p->tensors.at[i];
+            if (p->tensors.at[i].role == roles[r]) out[n++] = &p->tensors.at[i];
     return n;
 }
 
@@ -45,8 +44,7 @@ static void copy_weights(Cg *cg, LLVMValueRef params)
     int n = place_tensors(cg, all);
     for (int i = 0, end; i < n; i = end + 1) {
         for (end = i; end < n && all[end]->given.values; end++) {}
-        if (end > i)
-            copy_given(cg, all + i, end - i, params);
+        if (end > i) copy_given(cg, all + i, end - i, params);
     }
 }
 
@@ -59,8 +57,7 @@ static void fill_frame(Cg *cg, LLVMValueRef frame, LLVMValueRef f)
         {FRAME_STEP, zero}, {FRAME_EPOCH, zero}, {FRAME_FIRST_SAMPLE, zero}, {FRAME_FLAGS, zero}, {FRAME_WEIGHT, one},
         {FRAME_WORK, LLVMBuildInBoundsGEP2(b, cg->i8, frame, &past, 1, "")},
     };
-    for (size_t i = 0; i < COUNT(fields); i++)
-        LLVMBuildStore(b, fields[i].v, frame_address(cg, frame, fields[i].slot));
+    for (size_t i = 0; i < COUNT(fields); i++) LLVMBuildStore(b, fields[i].v, frame_address(cg, frame, fields[i].slot));
     for (int i = 0; i < cg->program->hypers.n; i++)
         LLVMBuildStore(b, LLVMConstReal(cg->f64, cg->program->hypers.at[i].value),
                        frame_address(cg, frame, cg->frame->hypers + i));
@@ -89,8 +86,7 @@ static Kernels kernels_emit(Cg *cg, const Graph *g)
     Kernels k = {.arena = cg->arena};
     cg->frame->used.n = 0;
     for (const Node *n = g ? g->body->first : NULL; n; n = n->next) {
-        if (n->op != OP_KERNEL)
-            continue;
+        if (n->op != OP_KERNEL) continue;
         vec_push(k.arena, &k.nodes, n);
         vec_push(k.arena, &k.code, kernel_emit(cg, g, n));
     }
@@ -102,8 +98,7 @@ static Kernels kernels_emit(Cg *cg, const Graph *g)
 static int64_t graph_first_bytes(const Cg *cg, const Graph *g)
 {
     int64_t bytes = 0;
-    if (graph_fits_stack(g) || !dim_known(g->work_bytes, &bytes))
-        return 0;
+    if (graph_fits_stack(g) || !dim_known(g->work_bytes, &bytes)) return 0;
     return frame_least(cg->program) + bytes;
 }
 
@@ -136,10 +131,8 @@ LLVMValueRef start_emit(Cg *cg)
                                     !cg->program->frozen);
     if (g) {
         for (unsigned i = 0; i < 2; i++)
-            if (i || cg->program->params_bytes)
-                need_area(cg, LLVMGetParam(f, i));
-        if (!graph_fits_stack(g))
-            need_area(cg, LLVMGetParam(f, 3));
+            if (i || cg->program->params_bytes) need_area(cg, LLVMGetParam(f, i));
+        if (!graph_fits_stack(g)) need_area(cg, LLVMGetParam(f, 3));
         Control control = control_begin(cg);
         cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
         run_kernels(cg, &kernels);
@@ -169,16 +162,13 @@ LLVMValueRef init_emit(Cg *cg, LLVMValueRef start)
     Kernels kernels = kernels_emit(cg, g);
     const char *name = str_format(cg->arena, "%s_init", cg->program->name);
     LLVMValueRef f = function_begin(cg, name, first_type(cg), !cg->program->frozen);
-    if (cg->program->params_bytes)
-        need_area(cg, LLVMGetParam(f, 0));
+    if (cg->program->params_bytes) need_area(cg, LLVMGetParam(f, 0));
     refuse_astray(cg, LLVMGetParam(f, 1));
-    if (first_bytes(cg))
-        need_area(cg, LLVMGetParam(f, 3));
+    if (first_bytes(cg)) need_area(cg, LLVMGetParam(f, 3));
     Control control = control_begin(cg);
     cg->kernel = &(Kernel){.graph = g, .function = f, .lanes = 1};
     run_kernels(cg, &kernels);
-    if (!cg->program->frozen)
-        copy_weights(cg, LLVMGetParam(f, 0));
+    if (!cg->program->frozen) copy_weights(cg, LLVMGetParam(f, 0));
     control_end(cg, control);
     LLVMValueRef has_opt = LLVMBuildIsNotNull(cg->builder, LLVMGetParam(f, 1), "");
     loop_when(cg, has_opt, NULL, call_start, &(StartCall){start, f});
@@ -192,8 +182,7 @@ LLVMValueRef prepare_emit(Cg *cg)
 {
     const char *name = str_format(cg->arena, "%s_prepare", cg->program->name);
     LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i32, &cg->ptr, 1, false), !cg->program->frozen);
-    if (cg->program->params_bytes)
-        need_area(cg, LLVMGetParam(f, 0));
+    if (cg->program->params_bytes) need_area(cg, LLVMGetParam(f, 0));
     LLVMBuildRet(cg->builder, LLVMConstInt(cg->i32, STATUS_OK, false));
     return f;
 }

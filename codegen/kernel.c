@@ -14,8 +14,7 @@ static int widest_bytes(const Node *kernel)
 {
     int bytes = 4;
     for (int i = 0; i < kernel->nout; i++)
-        if (dtype_bytes(kernel->out[i].type.dtype) > bytes)
-            bytes = dtype_bytes(kernel->out[i].type.dtype);
+        if (dtype_bytes(kernel->out[i].type.dtype) > bytes) bytes = dtype_bytes(kernel->out[i].type.dtype);
     for (const Node *n = kernel->region->first; n; n = n->next)
         if (n->nout == 1 && n->out[0].type.rank > 0 && dtype_is_float(n->out[0].type.dtype)
             && dtype_bytes(n->out[0].type.dtype) > bytes)
@@ -31,13 +30,10 @@ static int64_t known_width(const Node *kernel, KernelForm form)
     int64_t width = 1;
     int axis;
     for (const Node *n = kernel->region->first; n; n = n->next) {
-        if (op_info(n->op)->kind == KIND_reduce && form == FORM_ROW)
-            last = reduce_axis(n, &axis).dim;
-        if (n->op == OP_CONTRACT && (axis = contract_column(n)) >= 0)
-            last = n->out[0].type.axes[axis].dim;
+        if (op_info(n->op)->kind == KIND_reduce && form == FORM_ROW) last = reduce_axis(n, &axis).dim;
+        if (n->op == OP_CONTRACT && (axis = contract_column(n)) >= 0) last = n->out[0].type.axes[axis].dim;
     }
-    if (last && !dim_known(last, &width))
-        return 0;
+    if (last && !dim_known(last, &width)) return 0;
     return form == FORM_MAP && k->prefix > 1 ? 0 : width;
 }
 
@@ -45,8 +41,7 @@ static int choose_lanes(Cg *cg, const Node *kernel, KernelForm form)
 {
     int lanes = target_lanes(cg->target, widest_bytes(kernel));
     int64_t width = known_width(kernel, form);
-    while (width && lanes / 2 >= width)
-        lanes /= 2;
+    while (width && lanes / 2 >= width) lanes /= 2;
     return lanes;
 }
 
@@ -84,8 +79,7 @@ LLVMValueRef kernel_emit(Cg *cg, const Graph *g, const Node *node)
     const char *name = kernel_name(cg, node, form);
     params[0] = cg->ptr;
     params[1] = params[2] = cg->i64;
-    for (int i = 0; i < operands.n; i++)
-        params[KERNEL_ARGS + i] = cg->ptr;
+    for (int i = 0; i < operands.n; i++) params[KERNEL_ARGS + i] = cg->ptr;
     LLVMTypeRef type = LLVMFunctionType(cg->none, params, KERNEL_ARGS + (unsigned)operands.n, false);
     LLVMValueRef function = function_new(cg, name, type, false);
     Kernel k;
@@ -107,8 +101,7 @@ void kernel_call(Cg *cg, const Node *node, LLVMValueRef function, LLVMValueRef l
     args[0] = cg->kernel->frame;
     args[1] = lo;
     args[2] = hi;
-    for (int i = 0; i < operands.n; i++)
-        args[KERNEL_ARGS + i] = value_address(cg, operands.at[i]);
+    for (int i = 0; i < operands.n; i++) args[KERNEL_ARGS + i] = value_address(cg, operands.at[i]);
     LLVMTypeRef type = LLVMGlobalGetValueType(function);
     LLVMBuildCall2(cg->builder, type, function, args, KERNEL_ARGS + (unsigned)operands.n, "");
 }

@@ -75,8 +75,7 @@ static void pass_arg(Cg *cg, Layer *l, Arg a, LLVMValueRef v)
         set_element(cg, l->outputs, a.index, v);
     else
         set_field(cg, l->call, fields[a.kind], v);
-    if (a.kind == ARG_WORK)
-        l->work = v;
+    if (a.kind == ARG_WORK) l->work = v;
 }
 
 static LLVMValueRef stack_bytes(Cg *cg, int64_t n)
@@ -102,10 +101,8 @@ static void open_call(Cg *cg, Layer *l, const Entry *e)
 /* An update that needs little has no workspace argument. */
 static void need_work(Cg *cg, Layer *l, const Entry *e)
 {
-    if (l->work)
-        return;
-    if (e->work < 0)
-        UNREACHABLE("a workspace on the stack that depends on a size");
+    if (l->work) return;
+    if (e->work < 0) UNREACHABLE("a workspace on the stack that depends on a size");
     l->work = stack_bytes(cg, e->work);
     set_field(cg, l->call, offsetof(Abi_nnrt_call, work), l->work);
 }
@@ -136,14 +133,12 @@ void layer_emit(Cg *cg, const EntryCode *code)
 {
     const Entry *e = code->entry;
     LLVMTypeRef types[COUNT(e->args)];
-    for (int i = 0; i < e->nargs; i++)
-        types[i] = arg_type(cg, e->args[i].kind);
+    for (int i = 0; i < e->nargs; i++) types[i] = arg_type(cg, e->args[i].kind);
     LLVMValueRef f = function_begin(cg, e->function, LLVMFunctionType(cg->i32, types, (unsigned)e->nargs, false), true);
     cg_debug_site(cg, e->graph->site);
     Layer l = {0};
     open_call(cg, &l, e);
-    for (int i = 0; i < e->nargs; i++)
-        pass_arg(cg, &l, e->args[i], LLVMGetParam(f, (unsigned)i));
+    for (int i = 0; i < e->nargs; i++) pass_arg(cg, &l, e->args[i], LLVMGetParam(f, (unsigned)i));
     need_work(cg, &l, e);
     Control control = control_begin(cg);
     LLVMValueRef status = run_call(cg, code, &l);
@@ -159,8 +154,7 @@ static LLVMValueRef entry_bytes(Cg *cg, const EntryCode *code, LLVMValueRef f, c
     LLVMValueRef sizes = stack_bytes(cg, 8 * code->entry->nsymbols);
     for (int i = 0; i < code->entry->nsymbols; i++)
         for (int k = 0; k < nsymbols; k++)
-            if (symbols[k] == code->entry->symbols[i])
-                set_element(cg, sizes, i, LLVMGetParam(f, (unsigned)k + 1));
+            if (symbols[k] == code->entry->symbols[i]) set_element(cg, sizes, i, LLVMGetParam(f, (unsigned)k + 1));
     return LLVMBuildCall2(b, LLVMGlobalGetValueType(code->bytes), code->bytes, &sizes, 1, "");
 }
 
@@ -172,8 +166,7 @@ void layer_bytes_emit(Cg *cg, Entries entries, const EntryCode *codes)
     const int *symbols = program_symbols(cg->program, &n);
     LLVMTypeRef *types = NEW_ARRAY(cg->arena, LLVMTypeRef, n + 1);
     types[0] = cg->i32;
-    for (int i = 0; i < n; i++)
-        types[i + 1] = cg->i64;
+    for (int i = 0; i < n; i++) types[i + 1] = cg->i64;
     const char *name = str_format(cg->arena, "%s_bytes", p->name);
     LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(cg->i64, types, (unsigned)n + 1, false), true);
     LLVMValueRef what = LLVMGetParam(f, 0), bytes = const_i64(cg, 0);

@@ -14,10 +14,8 @@ int level_stand(Cg *cg, int level)
 {
     Kernel *k = cg->kernel;
     int was = k->at;
-    if (was == level)
-        return was;
-    if (was == k->depth)
-        k->levels[k->depth].block = LLVMGetInsertBlock(cg->builder);
+    if (was == level) return was;
+    if (was == k->depth) k->levels[k->depth].block = LLVMGetInsertBlock(cg->builder);
     k->at = level;
     if (level == k->depth)
         LLVMPositionBuilderAtEnd(cg->builder, k->levels[level].block);
@@ -31,8 +29,7 @@ static void level_push(Cg *cg, LLVMValueRef jump)
 {
     Kernel *k = cg->kernel;
     k->levels[k->depth].before = jump;
-    if (++k->depth == MAX_LEVELS)
-        fatal("loops nested deeper than %d", MAX_LEVELS);
+    if (++k->depth == MAX_LEVELS) fatal("loops nested deeper than %d", MAX_LEVELS);
     k->at = k->depth;
     k->levels[k->depth].memo.n = 0;
 }
@@ -47,8 +44,7 @@ static void level_pop(Cg *cg)
 
 bool const_value(LLVMValueRef v, int64_t *out)
 {
-    if (!LLVMIsAConstantInt(v))
-        return false;
+    if (!LLVMIsAConstantInt(v)) return false;
     *out = LLVMConstIntGetSExtValue(v);
     return true;
 }
@@ -75,17 +71,14 @@ static bool loop_is_short(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t st
                           void *context)
 {
     int64_t lo, hi;
-    if (!const_value(from, &lo) || !const_value(to, &hi) || hi - lo > step)
-        return false;
-    if (lo < hi)
-        body(cg, from, carry, context);
+    if (!const_value(from, &lo) || !const_value(to, &hi) || hi - lo > step) return false;
+    if (lo < hi) body(cg, from, carry, context);
     return true;
 }
 
 void loop_each(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *carry, LoopBody body, void *context)
 {
-    if (loop_is_short(cg, from, to, step, carry, body, context))
-        return;
+    if (loop_is_short(cg, from, to, step, carry, body, context)) return;
     LLVMBuilderRef b = cg->builder;
     LLVMBasicBlockRef pre = LLVMGetInsertBlock(b);
     LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(cg->context, cg->kernel->function, "");
@@ -103,8 +96,7 @@ void loop_each(Cg *cg, LLVMValueRef from, LLVMValueRef to, int64_t step, Carry *
     LLVMValueRef next = LLVMBuildNSWAdd(b, i, const_i64(cg, step), "");
     LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, to, ""), inside, after);
     LLVMAddIncoming(i, &next, &last, 1);
-    for (int c = 0; carry && c < carry->n; c++)
-        LLVMAddIncoming(phis[c], &carry->at[c], &last, 1);
+    for (int c = 0; carry && c < carry->n; c++) LLVMAddIncoming(phis[c], &carry->at[c], &last, 1);
     level_pop(cg);
     LLVMPositionBuilderAtEnd(b, after);
     join_carry(cg, carry, was, pre, last);
@@ -115,16 +107,14 @@ void loop_when(Cg *cg, LLVMValueRef condition, Carry *carry, LoopBody body, void
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef none = LLVMGetPoison(cg->i64);
     if (LLVMIsAConstantInt(condition)) {
-        if (LLVMConstIntGetZExtValue(condition))
-            body(cg, none, carry, context);
+        if (LLVMConstIntGetZExtValue(condition)) body(cg, none, carry, context);
         return;
     }
     LLVMBasicBlockRef pre = LLVMGetInsertBlock(b);
     LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(cg->context, cg->kernel->function, "");
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(cg->context, cg->kernel->function, "");
     LLVMValueRef was[MAX_CARRY];
-    for (int c = 0; carry && c < carry->n; c++)
-        was[c] = carry->at[c];
+    for (int c = 0; carry && c < carry->n; c++) was[c] = carry->at[c];
     level_push(cg, LLVMBuildCondBr(b, condition, inside, after));
     LLVMPositionBuilderAtEnd(b, inside);
     body(cg, none, carry, context);
@@ -168,8 +158,7 @@ void loop_lanes(Cg *cg, LLVMValueRef from, LLVMValueRef to, Carry *carry, LoopBo
     LLVMValueRef count = LLVMBuildNSWSub(b, to, from, "");
     LLVMValueRef whole = LLVMBuildNSWAdd(b, from, LLVMBuildAnd(b, count, const_i64(cg, -lanes), ""), "");
     if (const_value(count, &n) && const_value(from, &lo) && n / lanes <= STRAIGHT_VECTORS)
-        for (int64_t i = 0; i < n / lanes; i++)
-            body(cg, const_i64(cg, lo + i * lanes), carry, context);
+        for (int64_t i = 0; i < n / lanes; i++) body(cg, const_i64(cg, lo + i * lanes), carry, context);
     else
         loop_each(cg, from, whole, lanes, carry, body, context);
     if (lanes > 1)
@@ -190,11 +179,9 @@ LLVMValueRef stack_array(Cg *cg, LLVMTypeRef element, int64_t n)
 
 static bool index_same(const Index *a, const Index *b)
 {
-    if (a->flat != b->flat || a->rank != b->rank)
-        return false;
+    if (a->flat != b->flat || a->rank != b->rank) return false;
     for (int i = 0; i < a->rank; i++)
-        if (a->at[i].at != b->at[i].at || a->at[i].kind != b->at[i].kind)
-            return false;
+        if (a->at[i].at != b->at[i].at || a->at[i].kind != b->at[i].kind) return false;
     return true;
 }
 
@@ -202,8 +189,7 @@ LLVMValueRef memo_find(Cg *cg, int level, const void *what, const Index *ix)
 {
     Level *l = &cg->kernel->levels[level];
     for (int i = l->memo.n; i-- > 0;)
-        if (l->memo.at[i].what == what && index_same(&l->memo.at[i].index, ix))
-            return l->memo.at[i].made;
+        if (l->memo.at[i].what == what && index_same(&l->memo.at[i].index, ix)) return l->memo.at[i].made;
     return NULL;
 }
 

@@ -55,8 +55,7 @@ void store_at(Cg *cg, DType t, LLVMValueRef base, Ix offset, LLVMValueRef v)
     int lanes = offset.kind == IX_SAME ? 1 : cg->kernel->lanes;
     LLVMValueRef address = element_address(cg, t, base, offset.at);
     v = splat(cg, v, lanes);
-    if (t == DT_BOOL)
-        v = LLVMBuildZExt(cg->builder, v, stored_type(cg, t, lanes), "");
+    if (t == DT_BOOL) v = LLVMBuildZExt(cg->builder, v, stored_type(cg, t, lanes), "");
     if (offset.kind == IX_EACH)
         masked_store(cg, "llvm.masked.scatter", v, address, t);
     else if (offset.kind == IX_STEP && cg->kernel->mask)
@@ -83,10 +82,8 @@ static int area_slot(Cg *cg, const Place *p)
 static Place value_place(Cg *cg, const Value *v)
 {
     const Node *n = v->def;
-    if (n->op == OP_INPUT)
-        return (Place){AREA_INPUT, n->attr.index, NULL};
-    if (n->op != OP_TENSOR)
-        return v->place;
+    if (n->op == OP_INPUT) return (Place){AREA_INPUT, n->attr.index, NULL};
+    if (n->op != OP_TENSOR) return v->place;
     const Tensor *t = &cg->program->tensors.at[n->attr.index];
     Area area = n->grad_area ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
     return (Place){area, 0, dim_const(cg->program->dims, t->offset)};
@@ -99,10 +96,8 @@ static LLVMValueRef frozen_address(Cg *cg, const Dim *place)
     int64_t offset = 0;
     int i = 0;
     dim_known(place, &offset);
-    while (p->tensors.at[i].offset != offset)
-        i++;
-    if (!cg->frozen)
-        cg->frozen = NEW_ARRAY(cg->arena, LLVMValueRef, p->tensors.n);
+    while (p->tensors.at[i].offset != offset) i++;
+    if (!cg->frozen) cg->frozen = NEW_ARRAY(cg->arena, LLVMValueRef, p->tensors.n);
     if (!cg->frozen[i]) {
         const Tensor *t = &p->tensors.at[i];
         size_t bytes = (size_t)tensor_bytes(p, t);
@@ -116,14 +111,11 @@ LLVMValueRef value_address(Cg *cg, const Value *v)
 {
     const Kernel *k = cg->kernel;
     for (int i = 0; i < k->operands.n; i++)
-        if (k->operands.at[i] == v)
-            return LLVMGetParam(k->function, KERNEL_ARGS + (unsigned)i);
+        if (k->operands.at[i] == v) return LLVMGetParam(k->function, KERNEL_ARGS + (unsigned)i);
     LLVMValueRef address = memo_find(cg, 0, &v->place, &index_none);
-    if (address)
-        return address;
+    if (address) return address;
     Place p = value_place(cg, v);
-    if (p.area == AREA_PARAMS && cg->program->frozen)
-        return frozen_address(cg, p.offset);
+    if (p.area == AREA_PARAMS && cg->program->frozen) return frozen_address(cg, p.offset);
     address = frame_load(cg, area_slot(cg, &p), cg->ptr);
     if (p.offset) {
         LLVMValueRef offset = dim_value(cg, p.offset);
@@ -139,16 +131,14 @@ LLVMValueRef value_address(Cg *cg, const Value *v)
 static bool in_memory(const Node *kernel, const Value *v)
 {
     OpCode op = v->def->op;
-    if (kernel && v->def->parent == kernel->region)
-        return false;
+    if (kernel && v->def->parent == kernel->region) return false;
     return op == OP_INPUT || op == OP_TENSOR || op == OP_KERNEL || v->place.area != AREA_NONE;
 }
 
 static void add_operand(Cg *cg, ValueList *list, const Value *v)
 {
     for (int i = 0; i < list->n; i++)
-        if (list->at[i] == v)
-            return;
+        if (list->at[i] == v) return;
     vec_push(cg->arena, list, v);
 }
 
@@ -166,10 +156,8 @@ ValueList kernel_operands(Cg *cg, const Node *kernel)
 {
     ValueList list = {0};
     for (const Node *n = kernel->region->first; n; n = n->next)
-        for (int i = 0; i < n->nin; i++)
-            add_reads(cg, kernel, &list, n->in[i]);
-    for (int i = 0; i < kernel->nout; i++)
-        add_operand(cg, &list, &kernel->out[i]);
+        for (int i = 0; i < n->nin; i++) add_reads(cg, kernel, &list, n->in[i]);
+    for (int i = 0; i < kernel->nout; i++) add_operand(cg, &list, &kernel->out[i]);
     return list;
 }
 
@@ -188,22 +176,18 @@ static LLVMValueRef find_given(Cg *cg, const Value *v)
 {
     Kernel *k = cg->kernel;
     for (int i = 0; i < k->given.n; i++)
-        if (k->given.at[i].value == v)
-            return k->given.at[i].made;
+        if (k->given.at[i].value == v) return k->given.at[i].made;
     return NULL;
 }
 
 LLVMValueRef pull(Cg *cg, const Value *v, const Index *ix)
 {
-    if (v->type.rank == 0)
-        ix = &index_none;
+    if (v->type.rank == 0) ix = &index_none;
     LLVMValueRef made = find_given(cg, v);
-    if (made)
-        return made;
+    if (made) return made;
     int level = index_level(ix);
     made = memo_find(cg, level, v, ix);
-    if (made)
-        return made;
+    if (made) return made;
     int was = level_stand(cg, level);
     if (in_memory(cg->kernel->node, v)) {
         Ix offset = index_flatten(cg, v->type, ix);
@@ -226,8 +210,7 @@ LLVMValueRef emit_elementwise(Cg *cg, const Node *n, const Index *ix)
         in[i] = pull(cg, n->in[i], ix);
         lanes = lanes_of(in[i]) > lanes ? lanes_of(in[i]) : lanes;
     }
-    for (int i = 0; i < n->nin; i++)
-        in[i] = splat(cg, in[i], lanes);
+    for (int i = 0; i < n->nin; i++) in[i] = splat(cg, in[i], lanes);
     cg_debug_site(cg, n->site);
     return emit_scalar(cg, n, in, lanes);
 }
@@ -241,12 +224,10 @@ LLVMValueRef pull_lanes(Cg *cg, const Value *v, const Index *ix, int lanes)
 static LLVMValueRef weigh(Cg *cg, DType t, LLVMValueRef base, Ix offset, LLVMValueRef v)
 {
     LLVMBuilderRef b = cg->builder;
-    if (!dtype_is_float(t))
-        return v;
+    if (!dtype_is_float(t)) return v;
     int lanes = offset.kind == IX_SAME ? 1 : cg->kernel->lanes;
     LLVMValueRef weight = frame_load(cg, FRAME_WEIGHT, cg->f64), flags = frame_load(cg, FRAME_FLAGS, cg->i64);
-    if (t == DT_F32)
-        weight = LLVMBuildFPTrunc(b, weight, cg->f32, "");
+    if (t == DT_F32) weight = LLVMBuildFPTrunc(b, weight, cg->f32, "");
     v = LLVMBuildFMul(b, splat(cg, v, lanes), splat(cg, weight, lanes), "");
     LLVMValueRef add = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, flags, const_i64(cg, 1), ""), const_i64(cg, 0), "");
     LLVMValueRef sum = LLVMBuildFAdd(b, load_at(cg, t, base, offset), v, "");
@@ -267,10 +248,8 @@ void store_results(Cg *cg, int rank, const Index *ix)
     const Node *kernel = cg->kernel->node, *end = kernel->region->last;
     LLVMValueRef *made = NEW_ARRAY(cg->arena, LLVMValueRef, kernel->nout + 1);
     for (int i = 0; i < kernel->nout; i++)
-        if (kernel->out[i].type.rank == rank)
-            made[i] = pull(cg, end->in[i], ix);
+        if (kernel->out[i].type.rank == rank) made[i] = pull(cg, end->in[i], ix);
     cg_debug_site(cg, kernel->site);
     for (int i = 0; i < kernel->nout; i++)
-        if (made[i])
-            store_result(cg, &kernel->out[i], ix, made[i]);
+        if (made[i]) store_result(cg, &kernel->out[i], ix, made[i]);
 }

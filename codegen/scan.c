@@ -35,8 +35,7 @@ static LLVMValueRef scan_function(Cg *cg, DType t, bool ranged)
     LLVMBuilderRef b = cg->builder;
     const char *name = str_format(cg->arena, "%s.%s", ranged ? "in_range" : "finite", dtype_name(t));
     LLVMValueRef f = function_find(cg, name);
-    if (f)
-        return f;
+    if (f) return f;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(b);
     Kernel *outer = cg->kernel, k;
     LLVMTypeRef params[3] = {cg->ptr, cg->i64, lane_type(cg, t, 1)};
@@ -82,8 +81,7 @@ LLVMValueRef grads_finite(Cg *cg, LLVMValueRef grads)
         const Tensor *t = &cg->program->tensors.at[i];
         int64_t n;
         bool real = t->role != ROLE_OPT && dtype_is_float(t->type.dtype);
-        if (!real || !dim_known(type_size(cg->program->dims, t->type), &n))
-            continue;
+        if (!real || !dim_known(type_size(cg->program->dims, t->type), &n)) continue;
         LLVMValueRef offset = const_i64(cg, t->offset);
         LLVMValueRef at = LLVMBuildInBoundsGEP2(b, cg->i8, grads, &offset, 1, "");
         ok = LLVMBuildAnd(b, ok, scan_finite(cg, t->type.dtype, at, const_i64(cg, n)), "");

@@ -46,8 +46,7 @@ static LLVMIntPredicate predicate_of(OpCode op)
 static LLVMValueRef condition_compute(Cg *cg, LLVMValueRef *symbols, const Condition *c)
 {
     LLVMBuilderRef b = cg->builder;
-    if (c->kind == CONDITION_KNOWN)
-        return LLVMConstInt(cg->i1, c->holds, false);
+    if (c->kind == CONDITION_KNOWN) return LLVMConstInt(cg->i1, c->holds, false);
     if (c->kind == CONDITION_COMPARE)
         return LLVMBuildICmp(b, predicate_of(c->op), dim_compute(cg, symbols, c->a), dim_compute(cg, symbols, c->b), "");
     LLVMValueRef left = condition_compute(cg, symbols, c->left), right = condition_compute(cg, symbols, c->right);
@@ -85,15 +84,12 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSGE, n, const_i64(cg, low), ""), "");
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSLE, n, const_i64(cg, high), ""), "");
     }
-    for (int i = 0; i < used->n; i++)
-        ok = and_at_most(cg, ok, symbols, used->at[i]);
-    for (int i = 0; i < e->graph->inputs.n; i++)
-        ok = and_type(cg, ok, symbols, e->graph->inputs.at[i].value->type);
+    for (int i = 0; i < used->n; i++) ok = and_at_most(cg, ok, symbols, used->at[i]);
+    for (int i = 0; i < e->graph->inputs.n; i++) ok = and_type(cg, ok, symbols, e->graph->inputs.at[i].value->type);
     for (int i = 0; i < e->graph->results.n; i++)
         if (e->graph->results.at[i].kind == RESULT_OUTPUT)
             ok = and_type(cg, ok, symbols, e->graph->body->last->in[i]->type);
-    if (e->graph->work_bytes)
-        ok = and_at_most(cg, ok, symbols, e->graph->work_bytes);
+    if (e->graph->work_bytes) ok = and_at_most(cg, ok, symbols, e->graph->work_bytes);
     for (int i = 0; i < e->facts.n; i++)
         ok = LLVMBuildAnd(b, ok, condition_compute(cg, symbols, e->facts.at[i].condition), "");
     LLVMBuildRet(b, ok);
@@ -108,8 +104,7 @@ LLVMValueRef bytes_emit(Cg *cg, const EntryCode *code)
     LLVMValueRef sizes = LLVMGetParam(f, 0), *symbols = symbols_load(cg, e, sizes);
     LLVMValueRef ok = LLVMBuildCall2(b, LLVMGlobalGetValueType(code->check), code->check, &sizes, 1, "");
     LLVMValueRef bytes = const_i64(cg, frame_bytes(cg, &code->used));
-    if (e->graph->work_bytes)
-        bytes = LLVMBuildAdd(b, bytes, dim_compute(cg, symbols, e->graph->work_bytes), "");
+    if (e->graph->work_bytes) bytes = LLVMBuildAdd(b, bytes, dim_compute(cg, symbols, e->graph->work_bytes), "");
     LLVMBuildRet(b, LLVMBuildSelect(b, ok, bytes, const_i64(cg, 0), ""));
     return f;
 }
@@ -129,15 +124,12 @@ static const Dim *kernel_depth(Dims *ds, const Node *kernel)
     for (const Node *n = kernel->region->first; n; n = n->next) {
         const Dim *one = dim_const(ds, op_info(n->op)->kind == KIND_elementwise);
         int axis;
-        if (op_info(n->op)->kind == KIND_reduce)
-            one = reduce_axis(n, &axis).dim;
-        if (n->op == OP_SCATTER_ADD)
-            one = type_size(ds, n->in[1]->type);
+        if (op_info(n->op)->kind == KIND_reduce) one = reduce_axis(n, &axis).dim;
+        if (n->op == OP_SCATTER_ADD) one = type_size(ds, n->in[1]->type);
         for (int i = 0; n->op == OP_CONTRACT && i < n->attr.contract->nlabels; i++) {
             const ContractAttr *c = n->attr.contract;
             bool summed = true;
-            for (int k = 0; k < c->nout; k++)
-                summed &= c->out[k] != i;
+            for (int k = 0; k < c->nout; k++) summed &= c->out[k] != i;
             one = i == 0 ? dim_const(ds, 2) : one;
             one = summed ? dim_mul(ds, one, c->sizes[i]) : one;
         }
@@ -151,11 +143,9 @@ const Dim *graph_cost(Cg *cg, const Graph *g)
     Dims *ds = cg->program->dims;
     const Dim *cost = dim_const(ds, 0);
     for (const Node *n = g->body->first; n; n = n->next) {
-        if (n->op != OP_KERNEL)
-            continue;
+        if (n->op != OP_KERNEL) continue;
         const Dim *work = kernel_depth(ds, n);
-        for (int i = 0; i < n->attr.kernel->prefix; i++)
-            work = dim_mul(ds, work, n->attr.kernel->dims[i]);
+        for (int i = 0; i < n->attr.kernel->prefix; i++) work = dim_mul(ds, work, n->attr.kernel->dims[i]);
         cost = dim_add(ds, cost, work);
     }
     return cost;

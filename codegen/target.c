@@ -60,8 +60,7 @@ static void refuse_triple(Cx *cx, const char *triple)
     Text t = {.arena = cx->arena};
     Diag *d = diag_error(cx->diags, "E0430", NO_SPAN, "no code can be made for the target `%s`", triple);
     for (size_t i = 0; i < COUNT(targets); i++)
-        if (target_first(targets[i].triple) == &targets[i])
-            text_add(&t, "%s`%s`", t.n ? ", " : "", targets[i].triple);
+        if (target_first(targets[i].triple) == &targets[i]) text_add(&t, "%s`%s`", t.n ? ", " : "", targets[i].triple);
     diag_note(d, "known are %s", text_done(&t));
 }
 

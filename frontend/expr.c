@@ -227,8 +227,7 @@ static bool find_places(Frame *f, const Value *a, const Value *b, int *place, Sp
         else diag_primary(d, "%s meets %s", dim_text(e->arena, p->dim), dim_text(e->arena, q->dim));
         label_origin(d, p->origin, "%s comes from here", dim_text(e->arena, p->dim));
         label_origin(d, q->origin, "%s comes from here", dim_text(e->arena, q->dim));
-        if (same == UNDECIDED)
-            diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, p->dim, q->dim));
+        if (same == UNDECIDED) diag_help_settling(d, e->dims, condition_compare(e->arena, OP_EQ, p->dim, q->dim));
         diag_note(d, "the right operand may lack axes if its own are the last axes of the left one, or bear its roles");
         return false;
     }

@@ -23,8 +23,7 @@ static const Source *std_source(Elab *e, const StdFile *file)
 
 static void read_std(Elab *e)
 {
-    for (int i = 0; i < std_nfiles; i++)
-        definitions_read(e, &e->std, file_parse(e->cx, std_source(e, &std_files[i])));
+    for (int i = 0; i < std_nfiles; i++) definitions_read(e, &e->std, file_parse(e->cx, std_source(e, &std_files[i])));
 }
 
 /* ---- dims and -D ---- */

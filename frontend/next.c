@@ -162,8 +162,7 @@ static void optimizer_settle(Binding *b)
     if (!leaves.n) return;
     Node *g = gradient_node(f, e->loss, &leaves, at);
     if (type_is_poison(g->out[0].type)) return;
-    for (int i = 0; i < leaves.n; i++)
-        step_param(f, fn, leaves.at[i].tensor, leaves.at[i].value, &g->out[i], at);
+    for (int i = 0; i < leaves.n; i++) step_param(f, fn, leaves.at[i].tensor, leaves.at[i].value, &g->out[i], at);
 }
 
 /* ---- reading them before the step ends: judge' is the tree of the next parameters ---- */

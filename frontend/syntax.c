@@ -118,8 +118,7 @@ static const char *expected_text(Parser *p, const char *const *names, int n)
         else if (!str_equal(names[i], "error")) add_choice(a, &out, shown(a, names[i]));
     }
     Text t = {.arena = a};
-    for (int i = 0; i < out.n; i++)
-        text_add(&t, "%s%s", i == 0 ? "" : i + 1 == out.n ? " or " : ", ", out.at[i]);
+    for (int i = 0; i < out.n; i++) text_add(&t, "%s%s", i == 0 ? "" : i + 1 == out.n ? " or " : ", ", out.at[i]);
     return text_done(&t);
 }
 

@@ -48,8 +48,7 @@ void array_load(Array *x, const void *from)
 void array_store(const Array *x, void *into)
 {
     int bytes = dtype_bytes(x->type.dtype);
-    for (int64_t i = 0; i < x->size; i++)
-        number_store(x->type.dtype, (char *)into + i * bytes, x->at[i].value);
+    for (int64_t i = 0; i < x->size; i++) number_store(x->type.dtype, (char *)into + i * bytes, x->at[i].value);
 }
 
 const Array *eval_read(const Eval *e, const Value *v)

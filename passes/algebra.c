@@ -32,10 +32,8 @@ static Value *rule_add(Build *b, const Node *n)
     double nothing = dtype_is_float(n->out->type.dtype) ? -0.0 : 0.0;
     for (int i = 0; i < 2; i++) {
         const Node *neg = made_by(n->in[1 - i], OP_NEG);
-        if (is_number(n->in[1 - i], nothing))
-            return n->in[i];
-        if (neg)
-            return build_2(b, OP_SUB, n->in[i], neg->in[0]);
+        if (is_number(n->in[1 - i], nothing)) return n->in[i];
+        if (neg) return build_2(b, OP_SUB, n->in[i], neg->in[0]);
     }
     return NULL;
 }
@@ -43,20 +41,16 @@ static Value *rule_add(Build *b, const Node *n)
 static Value *rule_sub(Build *b, const Node *n)
 {
     const Node *neg = made_by(n->in[1], OP_NEG);
-    if (is_number(n->in[1], 0))
-        return n->in[0];
+    if (is_number(n->in[1], 0)) return n->in[0];
     return neg ? build_2(b, OP_ADD, n->in[0], neg->in[0]) : NULL;
 }
 
 static Value *rule_mul(Build *b, const Node *n)
 {
     for (int i = 0; i < 2; i++) {
-        if (!is_whole(n, i))
-            continue;
-        if (is_number(n->in[1 - i], 1))
-            return n->in[i];
-        if (is_number(n->in[1 - i], -1))
-            return build_1(b, OP_NEG, n->in[i]);
+        if (!is_whole(n, i)) continue;
+        if (is_number(n->in[1 - i], 1)) return n->in[i];
+        if (is_number(n->in[1 - i], -1)) return build_1(b, OP_NEG, n->in[i]);
     }
     return NULL;
 }
@@ -72,22 +66,17 @@ static Value *rule_div(Build *b, const Node *n)
 {
     double c;
     DType t = n->out->type.dtype;
-    if (is_number(n->in[1], 1))
-        return n->in[0];
-    if (!is_whole(n, 0) || !value_is_const(n->in[1], &c) || !has_exact_reciprocal(t, c))
-        return NULL;
+    if (is_number(n->in[1], 1)) return n->in[0];
+    if (!is_whole(n, 0) || !value_is_const(n->in[1], &c) || !has_exact_reciprocal(t, c)) return NULL;
     return build_2(b, OP_MUL, n->in[0], build_const(b, t, 1 / c));
 }
 
 /* Written exponents mean products, and 1/2 the square root. */
 static Value *rule_pow(Build *b, const Node *n)
 {
-    if (is_number(n->in[1], 0))
-        return build_fill(b, n->out->type, 1);
-    if (is_number(n->in[1], 1))
-        return n->in[0];
-    if (is_number(n->in[1], 2))
-        return build_2(b, OP_MUL, n->in[0], n->in[0]);
+    if (is_number(n->in[1], 0)) return build_fill(b, n->out->type, 1);
+    if (is_number(n->in[1], 1)) return n->in[0];
+    if (is_number(n->in[1], 2)) return build_2(b, OP_MUL, n->in[0], n->in[0]);
     return is_number(n->in[1], 0.5) ? build_1(b, OP_SQRT, n->in[0]) : NULL;
 }
 
@@ -110,10 +99,8 @@ static Value *rule_select(Build *b, const Node *n)
 {
     double c;
     const Node *not = made_by(n->in[0], OP_NOT);
-    if (n->in[1] == n->in[2])
-        return n->in[1];
-    if (value_is_const(n->in[0], &c))
-        return c != 0 ? n->in[1] : n->in[2];
+    if (n->in[1] == n->in[2]) return n->in[1];
+    if (value_is_const(n->in[0], &c)) return c != 0 ? n->in[1] : n->in[2];
     return not ? build_3(b, OP_SELECT, not->in[0], n->in[2], n->in[1]) : NULL;
 }
 
@@ -147,20 +134,16 @@ static Value *rule_move(Build *b, const Node *n)
     double c;
     MoveAttr joint;
     const Node *inner = made_by(n->in[0], OP_MOVE);
-    if (pattern_is_identity(n->attr.move))
-        return n->in[0];
-    if (value_is_const(n->in[0], &c))
-        return build_fill(b, n->out->type, c);
-    if (inner && pattern_join(inner->attr.move, n->attr.move, &joint))
-        return build_move(b, inner->in[0], &joint);
+    if (pattern_is_identity(n->attr.move)) return n->in[0];
+    if (value_is_const(n->in[0], &c)) return build_fill(b, n->out->type, c);
+    if (inner && pattern_join(inner->attr.move, n->attr.move, &joint)) return build_move(b, inner->in[0], &joint);
     return NULL;
 }
 
 /* v along the last axis of what it is an operand of: a single number, or what was spread along just that axis. */
 static Value *per_row(Value *v)
 {
-    if (v->type.rank == 0)
-        return v;
+    if (v->type.rank == 0) return v;
     bool spread = v->def->op == OP_MOVE && pattern_is_spread(v->def->attr.move, 1u << (v->type.rank - 1));
     return spread ? v->def->in[0] : NULL;
 }
@@ -174,8 +157,7 @@ static Value *rule_pick(Build *b, const Node *n)
         return NULL;
     for (int i = 0; i < 2; i++) {
         Value *row = per_row(f->in[i]), *in[2];
-        if (!row || f->in[1 - i]->type.rank == 0)
-            continue;
+        if (!row || f->in[1 - i]->type.rank == 0) continue;
         in[i] = row;
         in[1 - i] = build_2(b, OP_PICK, f->in[1 - i], n->in[1]);
         return build_op(b, f->op, in, 2, NULL, NULL);
@@ -204,12 +186,9 @@ static Rule *const rules[OP_COUNT] = {
 static Value *filled_with(Build *b, Value *v)
 {
     double c;
-    if (v->type.rank == 0)
-        return v;
-    if (v->def->op == OP_MOVE && v->def->in[0]->type.rank == 0)
-        return v->def->in[0];
-    if (!value_is_const(v, &c))
-        return NULL;
+    if (v->type.rank == 0) return v;
+    if (v->def->op == OP_MOVE && v->def->in[0]->type.rank == 0) return v->def->in[0];
+    if (!value_is_const(v, &c)) return NULL;
     Type single = type_scalar(v->type.dtype);
     single.range = v->type.range;
     return build_fill(b, single, c);
@@ -224,13 +203,10 @@ static bool is_filled(const Value *v)
 static Value *spread_later(Build *b, const Node *n)
 {
     Value *in[3];
-    if (!dtype_is_float(n->out->type.dtype))
-        return NULL;
+    if (!dtype_is_float(n->out->type.dtype)) return NULL;
     for (int i = 0; i < n->nin; i++)
-        if (!is_filled(n->in[i]))
-            return NULL;
-    for (int i = 0; i < n->nin; i++)
-        in[i] = filled_with(b, n->in[i]);
+        if (!is_filled(n->in[i])) return NULL;
+    for (int i = 0; i < n->nin; i++) in[i] = filled_with(b, n->in[i]);
     Type single = type_scalar(n->out->type.dtype);
     Value *y = build_op(b, n->op, in, n->nin, &n->attr, n->op == OP_CONVERT ? &single : NULL);
     return build_spread(b, y, n->out->type, all_axes(n->out->type));
@@ -242,10 +218,8 @@ static long unspread_inputs(Build *b, Node *n)
     long changed = 0;
     for (int i = 0; i < n->nin; i++) {
         bool full = false;
-        for (int k = 0; k < n->nin; k++)
-            full |= k != i && n->in[k]->type.rank > 0;
-        if (!full || n->in[i]->type.rank == 0 || !is_filled(n->in[i]))
-            continue;
+        for (int k = 0; k < n->nin; k++) full |= k != i && n->in[k]->type.rank > 0;
+        if (!full || n->in[i]->type.rank == 0 || !is_filled(n->in[i])) continue;
         node_set_input(n, i, filled_with(b, n->in[i]));
         changed++;
     }
@@ -258,13 +232,10 @@ static Value *rewrite_node(Build *b, Node *n, long *changed)
 {
     Rule *rule = rules[n->op];
     Value *now = rule ? rule(b, n) : NULL;
-    if (now && type_same(now->type, n->out->type))
-        return now;
-    if (op_info(n->op)->kind != KIND_elementwise || n->out->type.rank == 0)
-        return NULL;
+    if (now && type_same(now->type, n->out->type)) return now;
+    if (op_info(n->op)->kind != KIND_elementwise || n->out->type.rank == 0) return NULL;
     now = spread_later(b, n);
-    if (!now)
-        *changed += unspread_inputs(b, n);
+    if (!now) *changed += unspread_inputs(b, n);
     return now;
 }
 
@@ -272,16 +243,12 @@ static long rewrite_block(Block *block)
 {
     long changed = 0;
     for (Node *n = block->first; n; n = n->next) {
-        if (n->region)
-            changed += rewrite_block(n->region);
-        if (n->nout != 1 || n->region || n->out->uses.n == 0)
-            continue;
+        if (n->region) changed += rewrite_block(n->region);
+        if (n->nout != 1 || n->region || n->out->uses.n == 0) continue;
         Build b = {block, n, n->site};
         Value *now = rewrite_node(&b, n, &changed);
-        if (!now)
-            continue;
-        if (!now->name)
-            now->name = n->out->name;
+        if (!now) continue;
+        if (!now->name) now->name = n->out->name;
         value_replace(n->out, now);
         changed++;
     }

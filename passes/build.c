@@ -5,8 +5,7 @@ Value *build_op(Build *b, OpCode op, Value *const *in, int nin, const Attr *attr
 {
     Cx *cx = b->block->graph->program->cx;
     Value *v = value_new(b->block, op, in, nin, attr, type, b->site, cx);
-    if (b->before)
-        node_move_before(v->def, b->before);
+    if (b->before) node_move_before(v->def, b->before);
     return v;
 }
 
@@ -38,16 +37,14 @@ Value *build_const(Build *b, DType t, double v)
 Value *build_size(Build *b, DType t, const Dim *d)
 {
     int64_t n;
-    if (dim_is_const(d, &n))
-        return build_const(b, t, (double)n);
+    if (dim_is_const(d, &n)) return build_const(b, t, (double)n);
     Type type = type_scalar(t);
     return build_op(b, OP_SIZE, NULL, 0, &(Attr){.size = d}, &type);
 }
 
 Value *build_convert(Build *b, Value *x, DType t)
 {
-    if (x->type.dtype == t)
-        return x;
+    if (x->type.dtype == t) return x;
     Type type = type_with_dtype(x->type, t);
     return build_op(b, OP_CONVERT, &x, 1, NULL, &type);
 }
@@ -65,14 +62,12 @@ Value *build_move(Build *b, Value *x, const MoveAttr *m)
 
 Value *build_spread(Build *b, Value *x, Type to, uint32_t axes)
 {
-    if (axes == 0)
-        return x;
+    if (axes == 0) return x;
     MoveAttr m = {.natoms = to.rank, .nout = to.rank};
     for (int i = 0; i < to.rank; i++) {
         m.sizes[i] = to.axes[i].dim;
         m.out[i] = (Group){1, {i}};
-        if (!(axes >> i & 1))
-            m.in[m.nin++] = m.out[i];
+        if (!(axes >> i & 1)) m.in[m.nin++] = m.out[i];
     }
     return build_move(b, x, &m);
 }

@@ -2,23 +2,26 @@
 #include "passes/cluster.h"
 
 /* ---- items ---- */
-Item *item_of(const Clusters *c, const Node *n) {
+Item *item_of(const Clusters *c, const Node *n)
+{
     n = node_at_level((Node *)n, c->graph->body);
     return &c->items.at[n->mark];
 }
 
-Cluster *cluster_of(const Clusters *c, const Node *n) {
+Cluster *cluster_of(const Clusters *c, const Node *n)
+{
     return item_of(c, n)->cluster;
 }
 
-void clusters_number(Clusters *c) {
+void clusters_number(Clusters *c)
+{
     int at = 0;
-    for (Node *n = c->graph->body->first; n; n = n->next)
-        c->items.at[n->mark].at = at++;
+    for (Node *n = c->graph->body->first; n; n = n->next) c->items.at[n->mark].at = at++;
 }
 
 /* Does the value have memory of its own that a view may show? */
-static bool value_is_stored(const Clusters *c, const Value *v) {
+static bool value_is_stored(const Clusters *c, const Value *v)
+{
     switch (v->def->op) {
     case OP_CONST: case OP_SIZE: case OP_CLOCK: case OP_HYPER:
         return false;
@@ -33,7 +36,8 @@ static bool value_is_stored(const Clusters *c, const Value *v) {
     return cluster_of(c, v->def)->fixed || !c->lenient || !map || v->uses.n > 1;
 }
 
-static bool node_is_fixed(const Clusters *c, const Node *n) {
+static bool node_is_fixed(const Clusters *c, const Node *n)
+{
     switch (n->op) {
     case OP_INPUT: case OP_TENSOR: case OP_CONST: case OP_SIZE: case OP_CLOCK: case OP_HYPER:
     case OP_KERNEL: case OP_RETURN:
@@ -45,14 +49,16 @@ static bool node_is_fixed(const Clusters *c, const Node *n) {
     }
 }
 
-Item *cluster_add(Clusters *c, Cluster *to, Node *n) {
+Item *cluster_add(Clusters *c, Cluster *to, Node *n)
+{
     n->mark = (uint32_t)c->items.n;
     vec_push(c->scratch, &c->items, (Item){.node = n, .cluster = to});
     vec_push(c->scratch, &to->items, (int)n->mark);
     return &c->items.at[n->mark];
 }
 
-void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient) {
+void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient)
+{
     *c = (Clusters){.graph = g, .scratch = scratch, .lenient = lenient};
     for (Node *n = g->body->first; n; n = n->next) {
         Cluster *own = NEW(scratch, Cluster);
@@ -67,40 +73,40 @@ void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient) {
 }
 
 /* ---- readers ---- */
-bool value_leaves(const Clusters *c, const Value *v) {
+bool value_leaves(const Clusters *c, const Value *v)
+{
     const Cluster *own = cluster_of(c, v->def);
     for (int i = 0; i < v->uses.n; i++)
-        if (cluster_of(c, v->uses.at[i].node) != own)
-            return true;
+        if (cluster_of(c, v->uses.at[i].node) != own) return true;
     return false;
 }
 
 /* Depth first from readers up to what they read. */
-static bool search(Clusters *c, const Cluster *start, const Cluster *at) {
+static bool search(Clusters *c, const Cluster *start, const Cluster *at)
+{
     for (int i = 0; i < at->items.n; i++) {
         const Node *n = c->items.at[at->items.at[i]].node;
         for (int k = 0; k < n->nin; k++) {
             Cluster *read = cluster_of(c, n->in[k]->def);
-            if (read == start && at != start)
-                return true;
-            if (read == start || read->seen == c->stamp)
-                continue;
+            if (read == start && at != start) return true;
+            if (read == start || read->seen == c->stamp) continue;
             read->seen = c->stamp;
-            if (search(c, start, read))
-                return true;
+            if (search(c, start, read)) return true;
         }
     }
     return false;
 }
 
-bool cluster_waits_for_itself(Clusters *c, const Cluster *of) {
+bool cluster_waits_for_itself(Clusters *c, const Cluster *of)
+{
     c->stamp++;
     return search(c, of, of);
 }
 
 /* ---- changes ---- */
 /* By place, by insertion: what is added is short or already in order. */
-void cluster_sort(Clusters *c, Cluster *of) {
+void cluster_sort(Clusters *c, Cluster *of)
+{
     for (int i = 1; i < of->items.n; i++) {
         int item = of->items.at[i], k = i;
         for (; k > 0 && c->items.at[of->items.at[k - 1]].at > c->items.at[item].at; k--)
@@ -109,7 +115,8 @@ void cluster_sort(Clusters *c, Cluster *of) {
     }
 }
 
-void cluster_take(Clusters *c, Cluster *to, Cluster *from) {
+void cluster_take(Clusters *c, Cluster *to, Cluster *from)
+{
     for (int i = 0; i < from->items.n; i++) {
         c->items.at[from->items.at[i]].cluster = to;
         vec_push(c->scratch, &to->items, from->items.at[i]);
@@ -118,15 +125,14 @@ void cluster_take(Clusters *c, Cluster *to, Cluster *from) {
     cluster_sort(c, to);
 }
 
-void cluster_drop_dead(Clusters *c, Cluster *of) {
+void cluster_drop_dead(Clusters *c, Cluster *of)
+{
     for (int i = of->items.n - 1; i >= 0; i--) {
         Node *n = c->items.at[of->items.at[i]].node;
-        if (n->out[0].uses.n)
-            continue;
+        if (n->out[0].uses.n) continue;
         node_remove(n);
         c->items.at[of->items.at[i]].node = NULL;
-        for (int k = i; k + 1 < of->items.n; k++)
-            of->items.at[k] = of->items.at[k + 1];
+        for (int k = i; k + 1 < of->items.n; k++) of->items.at[k] = of->items.at[k + 1];
         of->items.n--;
     }
 }

@@ -20,10 +20,8 @@ static bool same_constant(const Node *a, const Node *b)
 {
     const ConstAttr *p = &a->attr.constant, *q = &b->attr.constant;
     int64_t n = 1;
-    if (!p->values != !q->values)
-        return false;
-    if (!p->values)
-        return memcmp(&p->value, &q->value, sizeof p->value) == 0;
+    if (!p->values != !q->values) return false;
+    if (!p->values) return memcmp(&p->value, &q->value, sizeof p->value) == 0;
     return dim_known(a->out->type.axes[0].dim, &n) && memcmp(p->values, q->values, sizeof *p->values * (size_t)n) == 0;
 }
 
@@ -74,8 +72,7 @@ typedef struct Pair { const Block *a, *b; } Pair; /* two regions under compariso
 
 static bool same_value(const Value *x, const Value *y, const Pair *regions)
 {
-    if (x == y)
-        return true;
+    if (x == y) return true;
     return regions && x->index == y->index && x->def->mark == y->def->mark && is_inside(x->def, regions->a) &&
            is_inside(y->def, regions->b);
 }
@@ -93,8 +90,7 @@ static bool same_inputs(const Node *a, const Node *b, const Pair *regions)
 static bool same_types(const Node *a, const Node *b)
 {
     for (int i = 0; i < a->nout; i++)
-        if (!type_same(a->out[i].type, b->out[i].type))
-            return false;
+        if (!type_same(a->out[i].type, b->out[i].type)) return false;
     return true;
 }
 
@@ -102,8 +98,7 @@ static uint32_t number_nodes(const Block *b, uint32_t next)
 {
     for (Node *n = b->first; n; n = n->next) {
         n->mark = next++;
-        if (n->region)
-            next = number_nodes(n->region, next);
+        if (n->region) next = number_nodes(n->region, next);
     }
     return next;
 }
@@ -120,11 +115,9 @@ static bool same_node(const Node *a, const Node *b, const Pair *regions)
 static bool same_regions(const Block *a, const Block *b, const Pair *outer)
 {
     Pair here = outer ? *outer : (Pair){a, b};
-    if (!outer && number_nodes(a, 1) != number_nodes(b, 1))
-        return false;
+    if (!outer && number_nodes(a, 1) != number_nodes(b, 1)) return false;
     const Node *p = a->first, *q = b->first;
-    while (p && q && same_node(p, q, &here))
-        p = p->next, q = q->next;
+    while (p && q && same_node(p, q, &here)) p = p->next, q = q->next;
     return !p && !q;
 }
 
@@ -138,20 +131,16 @@ static uint64_t hash_node(const Node *n)
     for (int i = 0; i < n->nin; i++)
         sum += hash_bytes(0, &n->in[i]->id, sizeof n->in[i]->id); /* the same in any order */
     h = hash_bytes(h, &sum, sizeof sum);
-    if (n->op == OP_CONST)
-        h = hash_bytes(h, &n->attr.constant.value, sizeof n->attr.constant.value);
-    if (n->op == OP_TENSOR)
-        h = hash_bytes(h, &n->attr.index, sizeof n->attr.index);
+    if (n->op == OP_CONST) h = hash_bytes(h, &n->attr.constant.value, sizeof n->attr.constant.value);
+    if (n->op == OP_TENSOR) h = hash_bytes(h, &n->attr.index, sizeof n->attr.index);
     return h;
 }
 
 static Table table_new(const Block *b, Arena *scratch)
 {
     size_t n = 0, cap = 16;
-    for (const Node *node = b->first; node; node = node->next)
-        n++;
-    while (cap < 2 * n)
-        cap *= 2;
+    for (const Node *node = b->first; node; node = node->next) n++;
+    while (cap < 2 * n) cap *= 2;
     return (Table){NEW_ARRAY(scratch, Node *, cap), cap - 1};
 }
 
@@ -159,10 +148,8 @@ static Table table_new(const Block *b, Arena *scratch)
 static Node *table_find(Table *t, Node *n)
 {
     size_t i = hash_node(n) & t->mask;
-    while (t->slots[i] && !same_node(t->slots[i], n, NULL))
-        i = (i + 1) & t->mask;
-    if (!t->slots[i])
-        t->slots[i] = n;
+    while (t->slots[i] && !same_node(t->slots[i], n, NULL)) i = (i + 1) & t->mask;
+    if (!t->slots[i]) t->slots[i] = n;
     return t->slots[i];
 }
 
@@ -172,16 +159,12 @@ static long share_block(Block *b, Arena *scratch)
     Table table = table_new(b, scratch);
     for (Node *n = b->first, *next; n; n = next) {
         next = n->next;
-        if (n->region)
-            shared += share_block(n->region, scratch);
-        if (!is_shareable(n))
-            continue;
+        if (n->region) shared += share_block(n->region, scratch);
+        if (!is_shareable(n)) continue;
         Node *one = table_find(&table, n);
-        if (one == n)
-            continue;
+        if (one == n) continue;
         for (int i = 0; i < n->nout; i++) {
-            if (!one->out[i].name)
-                one->out[i].name = n->out[i].name;
+            if (!one->out[i].name) one->out[i].name = n->out[i].name;
             value_replace(&n->out[i], &one->out[i]);
         }
         node_remove(n);

@@ -26,12 +26,10 @@ bool flow_wants(const Flow *f, const Value *v)
 static bool reads_wanted(const Flow *f, const Node *n)
 {
     for (int i = 0; i < n->nin; i++)
-        if (flow_wants(f, n->in[i]))
-            return true;
+        if (flow_wants(f, n->in[i])) return true;
     if (n->region)
         for (const Node *inner = n->region->first; inner; inner = inner->next)
-            if (reads_wanted(f, inner))
-                return true;
+            if (reads_wanted(f, inner)) return true;
     return false;
 }
 
@@ -45,8 +43,7 @@ void flow_spread_wanted(Flow *f, const Block *b)
     for (const Node *n = b->first; n; n = n->next)
         if (!stops_gradients(n->op) && reads_wanted(f, n))
             for (int i = 0; i < n->nout; i++)
-                if (n->out[i].id < f->nvalues && dtype_is_float(n->out[i].type.dtype))
-                    f->wanted[n->out[i].id] = true;
+                if (n->out[i].id < f->nvalues && dtype_is_float(n->out[i].type.dtype)) f->wanted[n->out[i].id] = true;
 }
 
 /* A pattern may have renamed roles on the way: a gradient has those of its value. */
@@ -55,19 +52,15 @@ static void take_roles(Value *gradient, Type like, Arena *a)
     bool differ = false;
     for (int i = 0; i < like.rank; i++)
         differ |= gradient->type.axes[i].role && !str_equal(gradient->type.axes[i].role, like.axes[i].role);
-    if (!differ)
-        return;
+    if (!differ) return;
     gradient->type = type_make(a, gradient->type.dtype, like.rank, gradient->type.axes);
-    for (int i = 0; i < like.rank; i++)
-        ((Axis *)gradient->type.axes)[i].role = like.axes[i].role;
+    for (int i = 0; i < like.rank; i++) ((Axis *)gradient->type.axes)[i].role = like.axes[i].role;
 }
 
 void flow_add(Flow *f, Value *v, Value *gradient)
 {
-    if (!flow_wants(f, v))
-        return;
-    if (v->type.rank == 0)
-        gradient = build_reduce(&f->build, OP_SUM, gradient, all_axes(gradient->type));
+    if (!flow_wants(f, v)) return;
+    if (v->type.rank == 0) gradient = build_reduce(&f->build, OP_SUM, gradient, all_axes(gradient->type));
     take_roles(gradient, v->type, f->build.block->graph->program->arena);
     Value **sum = &f->of[v->id];
     *sum = *sum ? build_2(&f->build, OP_ADD, *sum, gradient) : gradient;
@@ -81,8 +74,7 @@ Value *flow_result(Flow *f, Value *v)
 static bool reached(const Flow *f, const Node *n)
 {
     for (int i = 0; i < n->nout; i++)
-        if (n->out[i].id < f->nvalues && f->of[n->out[i].id])
-            return true;
+        if (n->out[i].id < f->nvalues && f->of[n->out[i].id]) return true;
     return false;
 }
 
@@ -101,8 +93,7 @@ void flow_slots(Flow *f, Node *n, SlotFn *rule)
     for (int slot = 0; slot < n->nin; slot++)
         if (flow_wants(f, n->in[slot])) {
             Value *gradient = rule(&f->build, n, slot, dy);
-            if (gradient)
-                flow_add(f, n->in[slot], gradient);
+            if (gradient) flow_add(f, n->in[slot], gradient);
         }
 }
 
@@ -110,8 +101,7 @@ void flow_slots(Flow *f, Node *n, SlotFn *rule)
 
 static Node *next_grad(Node *n)
 {
-    while (n && n->op != OP_GRAD)
-        n = n->next;
+    while (n && n->op != OP_GRAD) n = n->next;
     return n;
 }
 
@@ -119,11 +109,9 @@ static void replace_results(Flow *f, Node *grad)
 {
     f->build.site = grad->site;
     for (int i = 0; i < grad->nout; i++) {
-        if (grad->out[i].uses.n == 0)
-            continue;
+        if (grad->out[i].uses.n == 0) continue;
         Value *gradient = flow_result(f, grad->in[i + 1]);
-        if (!gradient->name)
-            gradient->name = grad->out[i].name;
+        if (!gradient->name) gradient->name = grad->out[i].name;
         value_replace(&grad->out[i], gradient);
     }
 }
@@ -134,19 +122,16 @@ static void differentiate_loss(Graph *g, Node *first, Arena *scratch)
     Value *loss = first->in[0];
     Flow f = flow_new(g, (Build){g->body, first, first->site}, scratch);
     for (Node *n = first; n; n = next_grad(n->next))
-        for (int i = 0; n->in[0] == loss && i < n->nout; i++)
-            f.wanted[n->in[i + 1]->id] |= n->out[i].uses.n > 0;
+        for (int i = 0; n->in[0] == loss && i < n->nout; i++) f.wanted[n->in[i + 1]->id] |= n->out[i].uses.n > 0;
     flow_spread_wanted(&f, g->body);
     Node *last = first->prev;
     flow_add(&f, loss, build_const(&f.build, loss->type.dtype, 1));
     flow_sweep(&f, last);
     for (Node *n = first; n; n = next_grad(n->next))
-        if (n->in[0] == loss)
-            replace_results(&f, n);
+        if (n->in[0] == loss) replace_results(&f, n);
     for (Node *n = first, *next; n; n = next) {
         next = next_grad(n->next);
-        if (n->in[0] == loss)
-            node_remove(n);
+        if (n->in[0] == loss) node_remove(n);
     }
 }
 
@@ -155,32 +140,27 @@ static void unite_leaves(Block *b, Graph *g, Value **tensors, Value **grads)
 {
     for (Node *n = b->first, *next; n; n = next) {
         next = n->next;
-        if (n->region)
-            unite_leaves(n->region, g, tensors, grads);
-        if (n->op != OP_TENSOR)
-            continue;
+        if (n->region) unite_leaves(n->region, g, tensors, grads);
+        if (n->op != OP_TENSOR) continue;
         Value **one = &(n->grad_area ? grads : tensors)[n->attr.index];
         if (*one) {
             value_replace(n->out, *one);
             node_remove(n);
         } else {
             *one = n->out;
-            if (b != g->body)
-                node_move_before(n, g->body->first);
+            if (b != g->body) node_move_before(n, g->body->first);
         }
     }
 }
 
 bool pass_differentiate(Graph *g, Arena *scratch)
 {
-    if (!asks_gradient(g->body))
-        return false;
+    if (!asks_gradient(g->body)) return false;
     int ntensors = g->program->tensors.n;
     unite_leaves(g->body, g, NEW_ARRAY(scratch, Value *, ntensors), NEW_ARRAY(scratch, Value *, ntensors));
     open_askers(g->body);
     long count = 0;
-    for (Node *n; (n = next_grad(g->body->first)); count++)
-        differentiate_loss(g, n, scratch);
+    for (Node *n; (n = next_grad(g->body->first)); count++) differentiate_loss(g, n, scratch);
     pass_count("differentiate", count);
     return true;
 }

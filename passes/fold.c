@@ -15,8 +15,7 @@ static bool is_foldable(OpCode op)
 /* A constant is written as text at every stage: it must be a number that text can say. */
 static bool is_writable(DType t, double v)
 {
-    if (dtype_is_float(t))
-        return !isnan(v) && !(v == 0 && signbit(v));
+    if (dtype_is_float(t)) return !isnan(v) && !(v == 0 && signbit(v));
     return fabs(v) < EXACT_WHOLE;
 }
 
@@ -25,8 +24,7 @@ static Value *fold_elementwise(Build *b, const Node *n)
     double in[3];
     DType t = n->out->type.dtype;
     for (int i = 0; i < n->nin; i++) {
-        if (!value_is_const(n->in[i], &in[i]) || !is_writable(n->in[i]->type.dtype, in[i]))
-            return NULL;
+        if (!value_is_const(n->in[i], &in[i]) || !is_writable(n->in[i]->type.dtype, in[i])) return NULL;
         in[i] = dtype_round(n->in[i]->type.dtype, in[i]);
     }
     double y = op_value(n->op, n->in[n->nin - 1]->type.dtype, t, in);
@@ -36,8 +34,7 @@ static Value *fold_elementwise(Build *b, const Node *n)
 static Value *fold_size(Build *b, const Node *n)
 {
     int64_t v;
-    if (!dim_known(n->attr.size, &v))
-        return NULL;
+    if (!dim_known(n->attr.size, &v)) return NULL;
     return build_fill(b, n->out->type, dtype_round(n->out->type.dtype, (double)v));
 }
 
@@ -55,8 +52,7 @@ static long fold_block(Block *block)
             now = fold_size(&b, n);
         else if (is_foldable(n->op))
             now = fold_elementwise(&b, n);
-        if (!now)
-            continue;
+        if (!now) continue;
         now->name = n->out->name;
         value_replace(n->out, now);
         folded++;

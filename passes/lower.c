@@ -3,58 +3,60 @@
 #include "passes/pass.h"
 
 /* ---- reductions ---- */
-static bool axis_is_one(const Axis *a) {
+static bool axis_is_one(const Axis *a)
+{
     int64_t size;
     return dim_is_const(a->dim, &size) && size == 1;
 }
 
 /* A reduction along one number is that number, under a shape without the axis; a sum has begun with +0. */
-static Value *drop_axis(Build *b, OpCode op, Value *x, int axis) {
+static Value *drop_axis(Build *b, OpCode op, Value *x, int axis)
+{
     MoveAttr m = {.natoms = x->type.rank, .nin = x->type.rank};
     for (int i = 0; i < m.nin; i++) {
         m.sizes[i] = x->type.axes[i].dim;
         m.in[i] = (Group){1, {i}};
-        if (i != axis)
-            m.out[m.nout++] = m.in[i];
+        if (i != axis) m.out[m.nout++] = m.in[i];
     }
     return build_move(b, op == OP_SUM ? build_2(b, OP_ADD, x, build_const(b, x->type.dtype, 0)) : x, &m);
 }
 
 /* From the last axis to the first; a mean divides once, by all its sizes. */
-static void split_reduce(Node *n, Dims *dims) {
+static void split_reduce(Node *n, Dims *dims)
+{
     Build b = {n->parent, n, n->site};
     Value *x = n->in[0];
     OpCode op = n->op == OP_MEAN ? OP_SUM : n->op;
     const Dim *size = dim_const(dims, 1);
     for (int axis = x->type.rank - 1; axis >= 0; axis--) {
-        if (!(n->attr.reduce.axes >> axis & 1))
-            continue;
+        if (!(n->attr.reduce.axes >> axis & 1)) continue;
         size = dim_mul(dims, size, x->type.axes[axis].dim);
         bool one = op != OP_ARGMAX && axis_is_one(&x->type.axes[axis]);
         x = one ? drop_axis(&b, op, x, axis) : build_reduce(&b, op, x, 1u << axis);
     }
-    if (n->op == OP_MEAN)
-        x = build_2(&b, OP_DIV, x, build_size(&b, x->type.dtype, size));
+    if (n->op == OP_MEAN) x = build_2(&b, OP_DIV, x, build_size(&b, x->type.dtype, size));
     x->name = n->out[0].name;
     value_replace(&n->out[0], x);
     node_remove(n);
 }
 
 /* Is it what kernels know: one axis, of more than one number? */
-static bool reduce_is_single(const Node *n) {
+static bool reduce_is_single(const Node *n)
+{
     uint32_t axes = n->attr.reduce.axes;
-    if (n->op == OP_ARGMAX)
-        return true;
+    if (n->op == OP_ARGMAX) return true;
     return n->op != OP_MEAN && (axes & (axes - 1)) == 0 && !axis_is_one(&n->in[0]->type.axes[__builtin_ctz(axes)]);
 }
 
 /* ---- pure reshapes ---- */
-static bool is_reshape(const Node *n) {
+static bool is_reshape(const Node *n)
+{
     return n->op == OP_MOVE && move_is_view(n->attr.move);
 }
 
 /* A reshape of a filled constant is a constant. */
-static void reshape_const(Node *move) {
+static void reshape_const(Node *move)
+{
     Build b = {move->parent, move, move->site};
     Value *v = build_fill(&b, move->out[0].type, move->in[0]->def->attr.constant.value);
     value_replace(&move->out[0], v);
@@ -62,7 +64,8 @@ static void reshape_const(Node *move) {
 }
 
 /* reshape(f(x, y)) becomes f(reshape(x), reshape(y)). Returns the new f. */
-static Node *push_reshape(Node *move) {
+static Node *push_reshape(Node *move)
+{
     Node *f = move->in[0]->def;
     Build b = {move->parent, move, f->site};
     Value *in[3];
@@ -83,12 +86,12 @@ static Node *push_reshape(Node *move) {
 }
 
 /* From the last node to the first, so that a reshape wanders up a whole chain. */
-static bool push_reshapes(Block *body) {
+static bool push_reshapes(Block *body)
+{
     bool changed = false;
     for (Node *n = body->last, *prev; n; n = prev) {
         prev = n->prev;
-        if (!is_reshape(n))
-            continue;
+        if (!is_reshape(n)) continue;
         Value *x = n->in[0];
         if (value_is_const(x, NULL)) {
             reshape_const(n);
@@ -104,13 +107,13 @@ static bool push_reshapes(Block *body) {
 }
 
 /* ---- the pass ---- */
-static bool open_calls(Block *body) {
+static bool open_calls(Block *body)
+{
     bool changed = false;
     for (Node *n = body->first, *next; n; n = next) {
         Node *before = n->prev;
         next = n->next;
-        if (n->op != OP_CALL)
-            continue;
+        if (n->op != OP_CALL) continue;
         call_open(n);
         next = before ? before->next : body->first; /* a body may hold calls of its own */
         changed = true;
@@ -118,19 +121,20 @@ static bool open_calls(Block *body) {
     return changed;
 }
 
-static bool split_reduces(Block *body) {
+static bool split_reduces(Block *body)
+{
     bool changed = false;
     for (Node *n = body->first, *next; n; n = next) {
         next = n->next;
-        if (op_info(n->op)->kind != KIND_reduce || reduce_is_single(n))
-            continue;
+        if (op_info(n->op)->kind != KIND_reduce || reduce_is_single(n)) continue;
         split_reduce(n, body->graph->program->dims);
         changed = true;
     }
     return changed;
 }
 
-bool pass_lower(Graph *g, Arena *scratch) {
+bool pass_lower(Graph *g, Arena *scratch)
+{
     (void)scratch;
     bool changed = open_calls(g->body);
     changed |= graph_drop_unread(g) > 0;

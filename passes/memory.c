@@ -1,7 +1,8 @@
 /* What a plan needs, as a table: every value in the workspace, its bytes and place as formulas, and when it lives. */
 #include "passes/plan.h"
 
-static const char *graph_kind_name(GraphKind kind) {
+static const char *graph_kind_name(GraphKind kind)
+{
     static const char *const names[] = {[GRAPH_MODEL] = "predict", [GRAPH_STEP] = "step", [GRAPH_EVAL] = "eval",
                                         [GRAPH_GRAD] = "grad", [GRAPH_UPDATE] = "update", [GRAPH_INIT] = "init",
                                         [GRAPH_START] = "start"};
@@ -10,7 +11,8 @@ static const char *graph_kind_name(GraphKind kind) {
 
 typedef struct Report { FILE *to; Arena *arena; const int64_t *sizes; } Report;
 
-static void print_value(const Report *r, const Graph *g, const Value *v) {
+static void print_value(const Report *r, const Graph *g, const Value *v)
+{
     int from, to;
     value_span(g, v, &from, &to);
     const char *until = to == g->phases ? "end" : str_format(r->arena, "%d", to);
@@ -20,7 +22,8 @@ static void print_value(const Report *r, const Graph *g, const Value *v) {
 }
 
 /* What must be kept at once in a phase, whatever the plan. */
-static int64_t live_bytes(const Report *r, const Graph *g, int phase) {
+static int64_t live_bytes(const Report *r, const Graph *g, int phase)
+{
     int64_t bytes = 0;
     for (const Node *n = g->body->first; n; n = n->next)
         for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++) {
@@ -32,7 +35,8 @@ static int64_t live_bytes(const Report *r, const Graph *g, int phase) {
     return bytes;
 }
 
-static void print_total(const Report *r, const Graph *g) {
+static void print_total(const Report *r, const Graph *g)
+{
     int64_t least = 0, all = dim_eval(g->work_bytes, r->sizes);
     const Program *p = g->program;
     for (int phase = 0; phase < g->phases; phase++) {
@@ -46,20 +50,21 @@ static void print_total(const Report *r, const Graph *g) {
     fprintf(r->to, "; alive at once: %lld\n", (long long)least);
 }
 
-static bool print_graph(Graph *g, void *context) {
+static bool print_graph(Graph *g, void *context)
+{
     const Report *r = context;
     fprintf(r->to, "%s %s: %d phase%s\n", g->name ? g->name : g->program->name, graph_kind_name(g->kind), g->phases,
             g->phases == 1 ? "" : "s");
     fprintf(r->to, "  %-12s %-9s %-20s %-16s %s\n", "bytes", " phases", "type", "name", "offset");
     for (const Node *n = g->body->first; n; n = n->next)
         for (int i = 0; i < n->nout && n->op == OP_KERNEL; i++)
-            if (n->out[i].place.area == AREA_WORK)
-                print_value(r, g, &n->out[i]);
+            if (n->out[i].place.area == AREA_WORK) print_value(r, g, &n->out[i]);
     print_total(r, g);
     return true;
 }
 
-void memory_plan_print(const Program *p, FILE *to) {
+void memory_plan_print(const Program *p, FILE *to)
+{
     Report r = {to, arena_new(), NULL};
     r.sizes = reference_sizes(p, r.arena);
     fprintf(to, "parameters and states: %lld bytes, %lld of them trained; optimizer: %lld bytes\n",

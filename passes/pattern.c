@@ -10,8 +10,7 @@ static bool same_group(const Group *a, const Group *b)
 bool pattern_is_identity(const MoveAttr *m)
 {
     for (int i = 0; i < m->nin && i < m->nout; i++)
-        if (!same_group(&m->in[i], &m->out[i]))
-            return false;
+        if (!same_group(&m->in[i], &m->out[i])) return false;
     return m->nin == m->nout;
 }
 
@@ -22,10 +21,8 @@ static bool same_groups(const MoveAttr *a, const Group *g, const MoveAttr *b, co
 {
     for (int i = 0; i < g->n && g->n == h->n; i++) {
         int x = g->atoms[i], y = h->atoms[i];
-        if (names->as[x] < 0 && names->back[y] < 0)
-            names->as[x] = y, names->back[y] = x;
-        if (names->as[x] != y || names->back[y] != x || !dim_same(a->sizes[x], b->sizes[y]))
-            return false;
+        if (names->as[x] < 0 && names->back[y] < 0) names->as[x] = y, names->back[y] = x;
+        if (names->as[x] != y || names->back[y] != x || !dim_same(a->sizes[x], b->sizes[y])) return false;
     }
     return g->n == h->n;
 }
@@ -34,14 +31,11 @@ bool pattern_equal(const MoveAttr *a, const MoveAttr *b)
 {
     Naming names;
     memset(&names, -1, sizeof names);
-    if (a->nin != b->nin || a->nout != b->nout)
-        return false;
+    if (a->nin != b->nin || a->nout != b->nout) return false;
     for (int i = 0; i < a->nin; i++)
-        if (!same_groups(a, &a->in[i], b, &b->in[i], &names))
-            return false;
+        if (!same_groups(a, &a->in[i], b, &b->in[i], &names)) return false;
     for (int i = 0; i < a->nout; i++)
-        if (!same_groups(a, &a->out[i], b, &b->out[i], &names))
-            return false;
+        if (!same_groups(a, &a->out[i], b, &b->out[i], &names)) return false;
     return true;
 }
 
@@ -49,12 +43,9 @@ bool pattern_is_spread(const MoveAttr *m, uint32_t axes)
 {
     int next = 0;
     for (int i = 0; i < m->nout; i++) {
-        if (m->out[i].n != 1)
-            return false;
-        if (axes >> i & 1)
-            continue;
-        if (next == m->nin || !same_group(&m->in[next++], &m->out[i]))
-            return false;
+        if (m->out[i].n != 1) return false;
+        if (axes >> i & 1) continue;
+        if (next == m->nin || !same_group(&m->in[next++], &m->out[i])) return false;
     }
     return next == m->nin;
 }
@@ -76,11 +67,9 @@ static int new_atom(Joint *j, const Dim *size)
 
 static bool same_sizes(const MoveAttr *p, const Group *a, const MoveAttr *q, const Group *b)
 {
-    if (a->n != b->n)
-        return false;
+    if (a->n != b->n) return false;
     for (int i = 0; i < a->n; i++)
-        if (!dim_same(p->sizes[a->atoms[i]], q->sizes[b->atoms[i]]))
-            return false;
+        if (!dim_same(p->sizes[a->atoms[i]], q->sizes[b->atoms[i]])) return false;
     return true;
 }
 
@@ -117,12 +106,9 @@ static bool write_side(const Group *from, int n, Group *became, const MoveAttr *
         to[i].n = 0;
         for (int k = 0; k < from[i].n; k++) {
             int atom = from[i].atoms[k];
-            if (!met[atom])
-                became[atom] = (Group){1, {new_atom(j, was->sizes[atom])}};
-            if (to[i].n + became[atom].n > MAX_RANK)
-                return false;
-            for (int l = 0; l < became[atom].n; l++)
-                to[i].atoms[to[i].n++] = became[atom].atoms[l];
+            if (!met[atom]) became[atom] = (Group){1, {new_atom(j, was->sizes[atom])}};
+            if (to[i].n + became[atom].n > MAX_RANK) return false;
+            for (int l = 0; l < became[atom].n; l++) to[i].atoms[to[i].n++] = became[atom].atoms[l];
         }
     }
     return true;
@@ -131,8 +117,7 @@ static bool write_side(const Group *from, int n, Group *became, const MoveAttr *
 static void mark_atoms(const Group *groups, int n, bool *met)
 {
     for (int i = 0; i < n; i++)
-        for (int k = 0; k < groups[i].n; k++)
-            met[groups[i].atoms[k]] = true;
+        for (int k = 0; k < groups[i].n; k++) met[groups[i].atoms[k]] = true;
 }
 
 /* Numbers the atoms that stand on a side from 0, in order, and drops the others. */
@@ -146,8 +131,7 @@ static bool pack_atoms(MoveAttr *m, const Joint *j)
         for (int k = 0; k < g->n; k++) {
             int *atom = &now[g->atoms[k]];
             if (*atom < 0) {
-                if (m->natoms == ATOMS)
-                    return false;
+                if (m->natoms == ATOMS) return false;
                 m->sizes[m->natoms] = j->sizes[g->atoms[k]];
                 *atom = m->natoms++;
             }
@@ -162,8 +146,7 @@ bool pattern_join(const MoveAttr *p, const MoveAttr *q, MoveAttr *out)
     Joint j = {0};
     bool met_first[ATOMS] = {0}, met_second[ATOMS] = {0};
     for (int i = 0; i < p->nout; i++)
-        if (!join_axis(&j, p, &p->out[i], q, &q->in[i]))
-            return false;
+        if (!join_axis(&j, p, &p->out[i], q, &q->in[i])) return false;
     mark_atoms(p->out, p->nout, met_first);
     mark_atoms(q->in, q->nin, met_second);
     *out = (MoveAttr){.nin = p->nin, .nout = q->nout};

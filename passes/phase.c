@@ -4,24 +4,27 @@
 #include "passes/plan.h"
 
 /* ---- who waits for whom ---- */
-static bool cut_alike(const Node *a, const Node *b) {
+static bool cut_alike(const Node *a, const Node *b)
+{
     const KernelAttr *p = a->attr.kernel, *q = b->attr.kernel;
     return (p->prefix == 0) == (q->prefix == 0) && (p->prefix == 0 || p->dims[0] == q->dims[0]);
 }
 
-bool schedule_needs_barrier(const Schedule *s, int writer, int reader, const Value *x) {
+bool schedule_needs_barrier(const Schedule *s, int writer, int reader, const Value *x)
+{
     const Kernel *w = &s->kernels.at[writer], *r = &s->kernels.at[reader];
-    if (!cut_alike(w->node, r->node))
-        return true;
+    if (!cut_alike(w->node, r->node)) return true;
     bool whole = w->node->attr.kernel->prefix == 0;
     return !whole && !(r->rows[x->id] == READ_ALIGNED && view_keeps_rows(x));
 }
 
-void schedule_wait(Schedule *s, int kernel, int earlier, bool barrier) {
+void schedule_wait(Schedule *s, int kernel, int earlier, bool barrier)
+{
     vec_push(s->scratch, &s->kernels.at[kernel].waits, (Wait){earlier, barrier});
 }
 
-int schedule_add(Schedule *s, Node *kernel) {
+int schedule_add(Schedule *s, Node *kernel)
+{
     int index = s->kernels.n, nreads;
     Value **reads;
     kernel->mark = (uint32_t)index;
@@ -36,35 +39,34 @@ int schedule_add(Schedule *s, Node *kernel) {
     return index;
 }
 
-void schedule_init(Schedule *s, Graph *g, Arena *scratch) {
+void schedule_init(Schedule *s, Graph *g, Arena *scratch)
+{
     *s = (Schedule){.graph = g, .scratch = scratch};
     for (Node *n = g->body->first; n; n = n->next)
-        if (n->op == OP_KERNEL)
-            schedule_add(s, n);
+        if (n->op == OP_KERNEL) schedule_add(s, n);
 }
 
-static bool search(const Schedule *s, int kernel, int earlier, bool *seen) {
-    if (kernel == earlier)
-        return true;
-    if (seen[kernel])
-        return false;
+static bool search(const Schedule *s, int kernel, int earlier, bool *seen)
+{
+    if (kernel == earlier) return true;
+    if (seen[kernel]) return false;
     seen[kernel] = true;
     const Kernel *k = &s->kernels.at[kernel];
     for (int i = 0; i < k->waits.n; i++)
-        if (search(s, k->waits.at[i].kernel, earlier, seen))
-            return true;
+        if (search(s, k->waits.at[i].kernel, earlier, seen)) return true;
     return false;
 }
 
-bool schedule_follows(const Schedule *s, int kernel, int earlier) {
+bool schedule_follows(const Schedule *s, int kernel, int earlier)
+{
     return search(s, kernel, earlier, NEW_ARRAY(s->scratch, bool, s->kernels.n));
 }
 
 /* ---- phases ---- */
-static void find_phase(Schedule *s, int kernel, int *count) {
+static void find_phase(Schedule *s, int kernel, int *count)
+{
     Kernel *k = &s->kernels.at[kernel];
-    if (k->order >= 0)
-        return;
+    if (k->order >= 0) return;
     int phase = 0;
     for (int i = 0; i < k->waits.n; i++) {
         Wait w = k->waits.at[i];
@@ -76,19 +78,22 @@ static void find_phase(Schedule *s, int kernel, int *count) {
     k->order = (*count)++;
 }
 
-static bool runs_before(const Kernel *a, const Kernel *b) {
+static bool runs_before(const Kernel *a, const Kernel *b)
+{
     int p = a->node->attr.kernel->phase, q = b->node->attr.kernel->phase;
     return p != q ? p < q : a->order < b->order;
 }
 
 /* ---- the list ---- */
-static bool is_leaf(const Node *n) {
+static bool is_leaf(const Node *n)
+{
     return op_info(n->op)->kind == KIND_leaf;
 }
 
 /* Leaves and their views, then kernels as they run, each with the views of its results; views in the order of the body,
    which is one that a printed graph has, too. */
-static void place_nodes(Schedule *s, const int *by_time) {
+static void place_nodes(Schedule *s, const int *by_time)
+{
     Node *end = s->graph->body->last;
     VEC(Node *) first = {0}, views = {0};
     for (Node *n = s->graph->body->first; n; n = n->next) {
@@ -100,20 +105,18 @@ static void place_nodes(Schedule *s, const int *by_time) {
         else if (n->op == OP_MOVE)
             vec_push(s->scratch, &s->kernels.at[root->mark].views, n);
     }
-    for (int i = 0; i < first.n; i++)
-        node_move_before(first.at[i], end);
-    for (int i = 0; i < views.n; i++)
-        node_move_before(views.at[i], end);
+    for (int i = 0; i < first.n; i++) node_move_before(first.at[i], end);
+    for (int i = 0; i < views.n; i++) node_move_before(views.at[i], end);
     for (int i = 0; i < s->kernels.n; i++) {
         Kernel *k = &s->kernels.at[by_time[i]];
         node_move_before(k->node, end);
-        for (int v = 0; v < k->views.n; v++)
-            node_move_before(k->views.at[v], end);
+        for (int v = 0; v < k->views.n; v++) node_move_before(k->views.at[v], end);
         k->order = i;
     }
 }
 
-void schedule_order(Schedule *s) {
+void schedule_order(Schedule *s)
+{
     int n = s->kernels.n, count = 0, *by_time = NEW_ARRAY(s->scratch, int, n);
     s->graph->phases = 0;
     for (int i = 0; i < n; i++) {

@@ -4,18 +4,20 @@
 #include "passes/plan.h"
 
 /* ---- results become results of kernels ---- */
-static bool value_is_result_before(const Node *end, int i) {
+static bool value_is_result_before(const Node *end, int i)
+{
     for (int k = 0; k < i; k++)
-        if (end->in[k] == end->in[i])
-            return true;
+        if (end->in[k] == end->in[i]) return true;
     return false;
 }
 
-static bool value_is_tensor(const Value *v, int index) {
+static bool value_is_tensor(const Value *v, int index)
+{
     return v->def->op == OP_TENSOR && !v->def->grad_area && v->def->attr.index == index;
 }
 
-static bool result_needs_copy(const Graph *g, const Node *end, int i) {
+static bool result_needs_copy(const Graph *g, const Node *end, int i)
+{
     const Value *v = end->in[i];
     const Result *r = &g->results.at[i];
     switch (r->kind) {
@@ -30,7 +32,8 @@ static bool result_needs_copy(const Graph *g, const Node *end, int i) {
     }
 }
 
-static void copy_results(Graph *g) {
+static void copy_results(Graph *g)
+{
     Node *end = g->body->last;
     for (int i = 0; i < end->nin; i++)
         if (result_needs_copy(g, end, i)) {
@@ -43,7 +46,8 @@ static void copy_results(Graph *g) {
 typedef struct Reader { int kernel; Value *value; } Reader;
 typedef VEC(Reader) Readers;
 
-static void add_readers(const Schedule *s, Value *v, Readers *out) {
+static void add_readers(const Schedule *s, Value *v, Readers *out)
+{
     for (int i = 0; i < v->uses.n; i++) {
         Node *n = node_at_level(v->uses.at[i].node, s->graph->body);
         if (n->op == OP_MOVE)
@@ -54,21 +58,23 @@ static void add_readers(const Schedule *s, Value *v, Readers *out) {
 }
 
 /* Every kernel that reads the tensor's old value, and how it sees it. */
-static Readers tensor_readers(const Schedule *s, int tensor) {
+static Readers tensor_readers(const Schedule *s, int tensor)
+{
     Readers readers = {0};
     for (Node *n = s->graph->body->first; n; n = n->next)
-        if (n->op == OP_TENSOR && value_is_tensor(&n->out[0], tensor))
-            add_readers(s, &n->out[0], &readers);
+        if (n->op == OP_TENSOR && value_is_tensor(&n->out[0], tensor)) add_readers(s, &n->out[0], &readers);
     return readers;
 }
 
 /* A kernel may write over what it reads itself where each element needs only its own old value. */
-static bool reads_own_points(const Schedule *s, int kernel, const Value *v) {
+static bool reads_own_points(const Schedule *s, int kernel, const Value *v)
+{
     const Node *n = s->kernels.at[kernel].node;
     return kernel_form(n) != FORM_ROW && kernel_reads_points(n, s->scratch)[v->id] == READ_ALIGNED;
 }
 
-static bool may_write_over(const Schedule *s, int writer, const Readers *readers) {
+static bool may_write_over(const Schedule *s, int writer, const Readers *readers)
+{
     for (int i = 0; i < readers->n; i++) {
         Reader r = readers->at[i];
         if (r.kernel == writer ? !reads_own_points(s, writer, r.value) : schedule_follows(s, r.kernel, writer))
@@ -78,21 +84,21 @@ static bool may_write_over(const Schedule *s, int writer, const Readers *readers
 }
 
 /* The kernels that compute the loss: a bad one must stop the step before it writes anything that stays. */
-static bool follows_loss(Schedule *s, int writer, bool wait) {
+static bool follows_loss(Schedule *s, int writer, bool wait)
+{
     const Graph *g = s->graph;
     bool all = true;
     for (int i = 0; i < g->results.n; i++) {
-        if (g->results.at[i].kind != RESULT_LOSS || g->kind != GRAPH_STEP)
-            continue;
+        if (g->results.at[i].kind != RESULT_LOSS || g->kind != GRAPH_STEP) continue;
         int loss = (int)value_root(g->body->last->in[i])->def->mark;
         all = all && !schedule_follows(s, loss, writer);
-        if (wait)
-            schedule_wait(s, writer, loss, true);
+        if (wait) schedule_wait(s, writer, loss, true);
     }
     return all;
 }
 
-static void wait_for_all(Schedule *s, int writer, const Readers *readers) {
+static void wait_for_all(Schedule *s, int writer, const Readers *readers)
+{
     follows_loss(s, writer, true);
     for (int i = 0; i < readers->n; i++) {
         Reader r = readers->at[i];
@@ -101,18 +107,19 @@ static void wait_for_all(Schedule *s, int writer, const Readers *readers) {
     }
 }
 
-static Place tensor_place(const Program *p, int index, bool grad) {
+static Place tensor_place(const Program *p, int index, bool grad)
+{
     const Tensor *t = &p->tensors.at[index];
     Area area = grad ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
     return (Place){area, 0, dim_const(p->dims, t->offset)};
 }
 
 /* Writes result i over the tensor it follows: by the kernel that computes it, else by a copy at the end. */
-static void write_next(Schedule *s, int i) {
+static void write_next(Schedule *s, int i)
+{
     Node *end = s->graph->body->last;
     int tensor = s->graph->results.at[i].index;
-    if (value_is_tensor(end->in[i], tensor))
-        return;
+    if (value_is_tensor(end->in[i], tensor)) return;
     Readers readers = tensor_readers(s, tensor);
     int writer = (int)end->in[i]->def->mark;
     if (follows_loss(s, writer, false) && may_write_over(s, writer, &readers)) {
@@ -127,14 +134,16 @@ static void write_next(Schedule *s, int i) {
 }
 
 /* ---- places ---- */
-static void place_leaf(const Graph *g, Node *n) {
+static void place_leaf(const Graph *g, Node *n)
+{
     if (n->op == OP_INPUT)
         n->out[0].place = (Place){AREA_INPUT, n->attr.index, NULL};
     else if (n->op == OP_TENSOR)
         n->out[0].place = tensor_place(g->program, n->attr.index, n->grad_area);
 }
 
-static void place_results(Graph *g) {
+static void place_results(Graph *g)
+{
     const Node *end = g->body->last;
     for (int i = 0; i < end->nin; i++) {
         const Result *r = &g->results.at[i];
@@ -145,38 +154,38 @@ static void place_results(Graph *g) {
     }
 }
 
-static void place_all(const Schedule *s) {
+static void place_all(const Schedule *s)
+{
     Graph *g = s->graph;
     place_results(g);
     workspace_plan(s);
     for (Node *n = g->body->first; n; n = n->next) {
         place_leaf(g, n);
-        if (n->op == OP_MOVE)
-            n->out[0].place = value_root(&n->out[0])->place;
+        if (n->op == OP_MOVE) n->out[0].place = value_root(&n->out[0])->place;
     }
 }
 
-static void find_check_phase(Graph *g) {
+static void find_check_phase(Graph *g)
+{
     const Node *end = g->body->last;
     bool has_loss = false;
     int first = -1;
     for (int i = 0; i < end->nin; i++) {
         has_loss = has_loss || g->results.at[i].kind == RESULT_LOSS;
-        if (g->results.at[i].kind != RESULT_NEXT || end->in[i]->def->op != OP_KERNEL)
-            continue;
+        if (g->results.at[i].kind != RESULT_NEXT || end->in[i]->def->op != OP_KERNEL) continue;
         int phase = end->in[i]->def->attr.kernel->phase;
         first = first < 0 || phase < first ? phase : first;
     }
     g->check_phase = has_loss && g->kind == GRAPH_STEP ? first : -1;
 }
 
-bool pass_plan(Graph *g, Arena *scratch) {
+bool pass_plan(Graph *g, Arena *scratch)
+{
     Schedule s;
     copy_results(g);
     schedule_init(&s, g, scratch);
     for (int i = 0; i < g->results.n; i++)
-        if (g->results.at[i].kind == RESULT_NEXT)
-            write_next(&s, i);
+        if (g->results.at[i].kind == RESULT_NEXT) write_next(&s, i);
     schedule_order(&s);
     place_all(&s);
     find_check_phase(g);

@@ -40,10 +40,8 @@ static struct Counter { const char *name; long n; } counters[64];
 static struct Counter *counter_named(const char *name)
 {
     size_t i = 0;
-    while (i < COUNT(counters) && counters[i].name && strcmp(counters[i].name, name) != 0)
-        i++;
-    if (i == COUNT(counters))
-        UNREACHABLE("more kinds of rewrites than counters");
+    while (i < COUNT(counters) && counters[i].name && strcmp(counters[i].name, name) != 0) i++;
+    if (i == COUNT(counters)) UNREACHABLE("more kinds of rewrites than counters");
     return &counters[i];
 }
 
@@ -84,13 +82,11 @@ static void run_pass(Program *p, PassId id)
     GraphList graphs = list_graphs(p, arena);
     for (int i = 0; i < graphs.all.n; i++) {
         Stage stage = graphs.all.at[i]->stage; /* of a graph read from a flat form: what leads to kernels is done */
-        if (stage >= STAGE_FUSED && infos[id].stage <= stage)
-            continue;
+        if (stage >= STAGE_FUSED && infos[id].stage <= stage) continue;
         Arena *scratch = arena_new();
         long before = pass_fired(infos[id].name);
         bool changed = functions[id](graphs.all.at[i], scratch);
-        if (changed && pass_fired(infos[id].name) == before)
-            pass_count(infos[id].name, 1);
+        if (changed && pass_fired(infos[id].name) == before) pass_count(infos[id].name, 1);
         arena_free(scratch);
     }
     arena_free(arena);
@@ -101,8 +97,7 @@ static void raise_stage(Program *p, Stage stage)
     Arena *arena = arena_new();
     GraphList graphs = list_graphs(p, arena);
     for (int i = 0; i < graphs.all.n; i++)
-        if (graphs.all.at[i]->stage < stage)
-            graphs.all.at[i]->stage = stage;
+        if (graphs.all.at[i]->stage < stage) graphs.all.at[i]->stage = stage;
     arena_free(arena);
 }
 
@@ -111,15 +106,13 @@ static void raise_stage(Program *p, Stage stage)
 static bool is_disabled(const PassInfo *info, const PassOptions *o)
 {
     for (int i = 0; i < o->ndisabled; i++)
-        if (info->optional && str_equal(o->disabled[i], info->name))
-            return true;
+        if (info->optional && str_equal(o->disabled[i], info->name)) return true;
     return false;
 }
 
 static void dump(Program *p, const char *name, const PassOptions *o)
 {
-    if (!o->dump_after || !(str_equal(o->dump_after, name) || str_equal(o->dump_after, "all")))
-        return;
+    if (!o->dump_after || !(str_equal(o->dump_after, name) || str_equal(o->dump_after, "all"))) return;
     Arena *arena = arena_new();
     Text text = {.arena = arena};
     program_print(p, &text);
@@ -137,8 +130,7 @@ static double milliseconds(void)
 static bool is_last_place(size_t at)
 {
     for (size_t i = at + 1; i < COUNT(pipeline); i++)
-        if (pipeline[i] == pipeline[at])
-            return false;
+        if (pipeline[i] == pipeline[at]) return false;
     return true;
 }
 
@@ -151,17 +143,14 @@ bool passes_run(Program *p, const PassOptions *o)
         int errors = p->cx->diags->errors;
         double start = milliseconds();
         long fired = pass_fired(info->name);
-        if (!is_disabled(info, o))
-            run_pass(p, pipeline[i]);
+        if (!is_disabled(info, o)) run_pass(p, pipeline[i]);
         raise_stage(p, info->stage);
         if (o->time_to)
             fprintf(o->time_to, "%-14s %8.3f ms %6ld rewrites\n", info->name, milliseconds() - start,
                     pass_fired(info->name) - fired);
         dump(p, info->name, o);
-        if (p->cx->diags->errors > errors || (o->verify && !program_verify(p, p->cx)))
-            return false;
-        if (o->until && str_equal(o->until, info->name) && is_last_place(i))
-            break;
+        if (p->cx->diags->errors > errors || (o->verify && !program_verify(p, p->cx))) return false;
+        if (o->until && str_equal(o->until, info->name) && is_last_place(i)) break;
     }
     return true;
 }

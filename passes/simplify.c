@@ -9,10 +9,8 @@ static bool asks_along_computed(const Block *b)
 {
     for (const Node *n = b->first; n; n = n->next) {
         for (int i = 1; n->op == OP_GRAD && i < n->nin; i++)
-            if (n->in[i]->def->op != OP_TENSOR && n->in[i]->def->op != OP_INPUT)
-                return true;
-        if (n->region && asks_along_computed(n->region))
-            return true;
+            if (n->in[i]->def->op != OP_TENSOR && n->in[i]->def->op != OP_INPUT) return true;
+        if (n->region && asks_along_computed(n->region)) return true;
     }
     return false;
 }
@@ -23,8 +21,7 @@ static bool asks_along_computed(const Block *b)
 bool pass_simplify(Graph *g, Arena *scratch)
 {
     long total = 0;
-    if (asks_along_computed(g->body))
-        return false;
+    if (asks_along_computed(g->body)) return false;
     for (int round = 0; round < MAX_ROUNDS; round++) {
         long folded = fold_constants(g), algebra = rewrite_algebra(g), stable = rewrite_stable(g, scratch);
         calls_list_reads(g->body, scratch);
@@ -34,8 +31,7 @@ bool pass_simplify(Graph *g, Arena *scratch)
         pass_count("dce", dead);
         pass_count("cse", shared);
         total += folded + algebra + stable + dead + shared;
-        if (folded + algebra + stable + dead + shared == 0)
-            break;
+        if (folded + algebra + stable + dead + shared == 0) break;
     }
     pass_count("simplify", total);
     return total > 0;

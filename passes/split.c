@@ -39,11 +39,9 @@ enum { AFTER_STATE = 1, AFTER_UPDATE = 2, READS_OPT = 4 };
 static uint8_t marks_of_inputs(const Node *n, const uint8_t *marks)
 {
     uint8_t m = 0;
-    for (int i = 0; i < n->nin; i++)
-        m |= marks[n->in[i]->id];
+    for (int i = 0; i < n->nin; i++) m |= marks[n->in[i]->id];
     if (n->region)
-        for (const Node *inner = n->region->first; inner; inner = inner->next)
-            m |= marks_of_inputs(inner, marks);
+        for (const Node *inner = n->region->first; inner; inner = inner->next) m |= marks_of_inputs(inner, marks);
     return m;
 }
 
@@ -54,12 +52,9 @@ static void mark_block(const Split *s, const Block *b, uint8_t *marks)
     const Graph *g = s->step;
     for (const Node *n = b->first; n && n->op != OP_RETURN; n = n->next) {
         uint8_t m = marks_of_inputs(n, marks);
-        if (n->region)
-            mark_block(s, n->region, marks);
-        if (n->op == OP_TENSOR && tensor_at(g, n->attr.index)->role == ROLE_OPT)
-            m |= READS_OPT;
-        for (int i = 0; i < n->nout; i++)
-            marks[n->out[i].id] |= m;
+        if (n->region) mark_block(s, n->region, marks);
+        if (n->op == OP_TENSOR && tensor_at(g, n->attr.index)->role == ROLE_OPT) m |= READS_OPT;
+        for (int i = 0; i < n->nout; i++) marks[n->out[i].id] |= m;
     }
 }
 
@@ -88,8 +83,7 @@ static bool grad_side_looks_ahead(const Split *s)
     mark_block(s, g->body, marks);
     for (int i = 0; i < g->results.n; i++)
         if (g->results.at[i].kind != RESULT_NEXT || is_next_of(g, i, ROLE_STATE))
-            if (marks[result_value(g, i)->id] & (AFTER_UPDATE | READS_OPT))
-                return true;
+            if (marks[result_value(g, i)->id] & (AFTER_UPDATE | READS_OPT)) return true;
     return grads_look_ahead(g->body, marks);
 }
 
@@ -115,13 +109,10 @@ static bool cut_gradient(Split *s, Graph *update, Node *grad, int result, Value 
 {
     int target = grad_target(s->step, grad, result);
     Value *copy = map[grad->out[result].id];
-    if (target < 0 || copy->uses.n == 0)
-        return true;
+    if (target < 0 || copy->uses.n == 0) return true;
     Slot *slot = &s->slots[target];
-    if (slot->made && slot->loss != grad->in[0])
-        return false;
-    if (!slot->made)
-        *slot = (Slot){grad->in[0], &grad->out[result], read_gradient(update, target)};
+    if (slot->made && slot->loss != grad->in[0]) return false;
+    if (!slot->made) *slot = (Slot){grad->in[0], &grad->out[result], read_gradient(update, target)};
     value_replace(copy, slot->read);
     return true;
 }
@@ -131,16 +122,14 @@ static void cut_state(Split *s, Graph *update, int result, Value **map)
 {
     int tensor = s->step->results.at[result].index;
     Value *next = result_value(s->step, result), *proposed = read_gradient(update, tensor);
-    if (op_info(next->def->op)->kind != KIND_leaf)
-        value_replace(map[next->id], proposed);
+    if (op_info(next->def->op)->kind != KIND_leaf) value_replace(map[next->id], proposed);
     graph_add_result(update, s->step->results.at[result], proposed);
 }
 
 static bool holds_op(const Block *b, OpCode op)
 {
     for (const Node *n = b->first; n; n = n->next)
-        if ((n->op == op && (op != OP_INPUT || n->out->uses.n)) || (n->region && holds_op(n->region, op)))
-            return true;
+        if ((n->op == op && (op != OP_INPUT || n->out->uses.n)) || (n->region && holds_op(n->region, op))) return true;
     return false;
 }
 
@@ -152,8 +141,7 @@ static void drop_results(Graph *g)
 
 static void drop_inputs(Graph *g)
 {
-    for (int i = 0; i < g->inputs.n; i++)
-        node_remove(g->inputs.at[i].value->def);
+    for (int i = 0; i < g->inputs.n; i++) node_remove(g->inputs.at[i].value->def);
     g->inputs.n = 0;
     graph_find_rows(g);
 }
@@ -170,15 +158,12 @@ static Graph *make_update(Split *s)
             graph_add_result(update, step->results.at[i], map[result_value(step, i)->id]);
     graph_drop_unread(update);
     for (int i = 0; i < step->results.n; i++)
-        if (is_next_of(step, i, ROLE_STATE))
-            cut_state(s, update, i, map);
+        if (is_next_of(step, i, ROLE_STATE)) cut_state(s, update, i, map);
     for (Node *n = step->body->first; n; n = n->next)
         for (int i = 0; n->op == OP_GRAD && i < n->nout; i++)
-            if (!cut_gradient(s, update, n, i, map))
-                return NULL;
+            if (!cut_gradient(s, update, n, i, map)) return NULL;
     graph_drop_unread(update);
-    if (holds_op(update->body, OP_GRAD) || holds_op(update->body, OP_INPUT))
-        return NULL;
+    if (holds_op(update->body, OP_GRAD) || holds_op(update->body, OP_INPUT)) return NULL;
     drop_inputs(update);
     return update;
 }
@@ -197,8 +182,7 @@ static Graph *make_grad(Split *s)
     Graph *grad = graph_clone(step, GRAPH_GRAD, map);
     drop_results(grad);
     for (int i = 0; i < step->program->tensors.n; i++)
-        if (s->slots[i].made)
-            add_gradient(grad, i, map[s->slots[i].made->id]);
+        if (s->slots[i].made) add_gradient(grad, i, map[s->slots[i].made->id]);
     for (int i = 0; i < step->results.n; i++)
         if (is_next_of(step, i, ROLE_STATE))
             add_gradient(grad, step->results.at[i].index, map[result_value(step, i)->id]);
@@ -214,23 +198,19 @@ static Graph *make_grad(Split *s)
 static TrainInfo *train_of(const Graph *g)
 {
     for (int i = 0; i < g->program->trains.n; i++)
-        if (g->program->trains.at[i].step == g)
-            return &g->program->trains.at[i];
+        if (g->program->trains.at[i].step == g) return &g->program->trains.at[i];
     return NULL;
 }
 
 bool pass_split(Graph *g, Arena *scratch)
 {
     TrainInfo *train = train_of(g);
-    if (!train || !train->has_loss || train->grad)
-        return false;
+    if (!train || !train->has_loss || train->grad) return false;
     open_askers(g->body);
     Split s = {g, scratch, NEW_ARRAY(scratch, Slot, g->program->tensors.n)};
-    if (grad_side_looks_ahead(&s))
-        return false;
+    if (grad_side_looks_ahead(&s)) return false;
     Graph *update = make_update(&s);
-    if (!update)
-        return false;
+    if (!update) return false;
     train->grad = make_grad(&s);
     train->update = update;
     return true;

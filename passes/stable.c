@@ -20,10 +20,8 @@ static Node *match_softmax(const Node *div)
 {
     Node *e = div->in[0]->def, *spread = div->in[1]->def;
     Node *sum = spread->op == OP_MOVE ? spread->in[0]->def : spread;
-    if (e->op != OP_EXP || sum->op != OP_SUM || sum->in[0] != e->out)
-        return NULL;
-    if (sum == spread)
-        return sum->out->type.rank == 0 ? sum : NULL;
+    if (e->op != OP_EXP || sum->op != OP_SUM || sum->in[0] != e->out) return NULL;
+    if (sum == spread) return sum->out->type.rank == 0 ? sum : NULL;
     return pattern_is_spread(spread->attr.move, sum->attr.reduce.axes) ? sum : NULL;
 }
 
@@ -72,11 +70,9 @@ static Value *past_detach(Value *v)
 /* a - max(a), its maximum spread: already as it should be. */
 static bool is_shifted(const Value *a, uint32_t axes)
 {
-    if (a->def->op != OP_SUB)
-        return false;
+    if (a->def->op != OP_SUB) return false;
     Value *m = past_detach(a->def->in[1]);
-    if (m->def->op == OP_MOVE && pattern_is_spread(m->def->attr.move, axes))
-        m = past_detach(m->def->in[0]);
+    if (m->def->op == OP_MOVE && pattern_is_spread(m->def->attr.move, axes)) m = past_detach(m->def->in[0]);
     return m->def->op == OP_MAX && m->def->attr.reduce.axes == axes && m->def->in[0] == a->def->in[0];
 }
 
@@ -125,13 +121,10 @@ static long rewrite_block(Block *block, Arena *scratch)
 {
     long count = 0;
     for (Node *n = block->first; n; n = n->next) {
-        if (n->region)
-            count += rewrite_block(n->region, scratch);
-        if (n->op != OP_LOG || n->out->uses.n == 0)
-            continue;
+        if (n->region) count += rewrite_block(n->region, scratch);
+        if (n->op != OP_LOG || n->out->uses.n == 0) continue;
         Form form = find_form(n->in[0], false);
-        if (form == FORM_NONE)
-            continue;
+        if (form == FORM_NONE) continue;
         Build b = {block, n, n->site};
         Value *now = write_log(&b, n->in[0], false, scratch);
         now->name = now->name ? now->name : n->out->name;

@@ -11,8 +11,7 @@ static const nnrt_view *view_of(const nnrt_entry *e, uint32_t slot)
 int32_t nnrt__need_entry(nnrt_session *s, int32_t entry)
 {
     int32_t status = nnrt__usable(s);
-    if (status || (entry >= 0 && (uint32_t)entry < s->model->nentries))
-        return status;
+    if (status || (entry >= 0 && (uint32_t)entry < s->model->nentries)) return status;
     return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no entry number %d: nnrt_find_entry gives the number, or "
                       "-1 for a name it does not have", s->model->name, (int)entry);
 }
@@ -29,18 +28,15 @@ static int64_t dense_bytes(uint32_t dtype, uint32_t rank, const int64_t *dims)
 {
     int64_t bytes = (int64_t)nnrt_dtype_bytes(dtype);
     for (uint32_t i = 0; i < rank; i++)
-        if (dims[i] < 1 || __builtin_mul_overflow(bytes, dims[i], &bytes))
-            return -1;
+        if (dims[i] < 1 || __builtin_mul_overflow(bytes, dims[i], &bytes)) return -1;
     return bytes;
 }
 
 static bool shape_fits(const nnrt_view *v, uint32_t dtype, uint32_t rank, const int64_t *dims)
 {
-    if (dtype != v->dtype || rank != v->rank || rank > NNRT__MAX_RANK)
-        return false;
+    if (dtype != v->dtype || rank != v->rank || rank > NNRT__MAX_RANK) return false;
     for (uint32_t i = 0; i < rank; i++)
-        if (dims[i] < 1 || (v->axes[i].size >= 0 && v->axes[i].size != dims[i]))
-            return false;
+        if (dims[i] < 1 || (v->axes[i].size >= 0 && v->axes[i].size != dims[i])) return false;
     return true;
 }
 
@@ -66,12 +62,10 @@ static int32_t bind_slot(nnrt_session *s, int32_t entry, uint32_t slot, uint32_t
     b->slots[slot].data = NULL;
     if (!data || (rank > 0 && !dims))
         return nnrt__fail(&s->fault, NNRT_ERR_NULL, "%s is given no %s", name, data ? "shape" : "buffer");
-    if (!shape_fits(v, dtype, rank, dims))
-        return refuse_shape(s, e, v, dtype, rank, dims);
+    if (!shape_fits(v, dtype, rank, dims)) return refuse_shape(s, e, v, dtype, rank, dims);
     int64_t needed = dense_bytes(dtype, rank, dims);
     nnrt__shape_text(dtype, rank, dims, given, sizeof given);
-    if (needed < 0)
-        return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "%s: %s is more than memory can hold", name, given);
+    if (needed < 0) return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "%s: %s is more than memory can hold", name, given);
     if ((uint64_t)needed > bytes)
         return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s: %s takes %lld bytes, and the buffer has %zu", name, given,
                           (long long)needed, bytes);
@@ -80,8 +74,7 @@ static int32_t bind_slot(nnrt_session *s, int32_t entry, uint32_t slot, uint32_t
                           name, nnrt_dtype_name(dtype), nnrt_dtype_bytes(dtype));
     b->slots[slot].data = b->buffers[slot] = data;
     b->slots[slot].bytes = (size_t)needed;
-    if (rank > 0)
-        memcpy(b->slots[slot].dims, dims, rank * sizeof *dims);
+    if (rank > 0) memcpy(b->slots[slot].dims, dims, rank * sizeof *dims);
     return NNRT_OK;
 }
 
@@ -101,11 +94,9 @@ int32_t nnrt_bind_input_at(nnrt_session *s, int32_t entry, int32_t input, uint32
                            const int64_t *dims, const void *data, size_t bytes)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
+    if (status) return status;
     const nnrt_entry *e = &s->model->entries[entry];
-    if (input < 0 || (uint32_t)input >= e->ninputs)
-        return refuse_place(s, entry, "input", e->inputs, e->ninputs, NULL);
+    if (input < 0 || (uint32_t)input >= e->ninputs) return refuse_place(s, entry, "input", e->inputs, e->ninputs, NULL);
     return bind_slot(s, entry, (uint32_t)input, dtype, rank, dims, (void *)(uintptr_t)data, bytes);
 }
 
@@ -113,8 +104,7 @@ int32_t nnrt_bind_output_at(nnrt_session *s, int32_t entry, int32_t output, uint
                             const int64_t *dims, void *data, size_t bytes)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
+    if (status) return status;
     const nnrt_entry *e = &s->model->entries[entry];
     if (output < 0 || (uint32_t)output >= e->noutputs)
         return refuse_place(s, entry, "output", e->outputs, e->noutputs, NULL);
@@ -125,8 +115,7 @@ int32_t nnrt_bind_input(nnrt_session *s, int32_t entry, const char *name, uint32
                         const int64_t *dims, const void *data, size_t bytes)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
+    if (status) return status;
     const nnrt_entry *e = &s->model->entries[entry];
     int32_t at = nnrt_find_input(e, name);
     return at < 0 ? refuse_place(s, entry, "input", e->inputs, e->ninputs, name)
@@ -137,8 +126,7 @@ int32_t nnrt_bind_output(nnrt_session *s, int32_t entry, const char *name, uint3
                          const int64_t *dims, void *data, size_t bytes)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
+    if (status) return status;
     const nnrt_entry *e = &s->model->entries[entry];
     int32_t at = nnrt_find_output(e, name);
     return at < 0 ? refuse_place(s, entry, "output", e->outputs, e->noutputs, name)
@@ -148,8 +136,7 @@ int32_t nnrt_bind_output(nnrt_session *s, int32_t entry, const char *name, uint3
 void nnrt__unbind(nnrt_session *s, int32_t entry)
 {
     const nnrt_entry *e = &s->model->entries[entry];
-    for (uint32_t i = 0; i < e->ninputs + e->noutputs; i++)
-        s->bindings[entry].slots[i].data = NULL;
+    for (uint32_t i = 0; i < e->ninputs + e->noutputs; i++) s->bindings[entry].slots[i].data = NULL;
     s->bindings[entry].solved = false;
 }
 
@@ -157,8 +144,7 @@ void nnrt__unbind(nnrt_session *s, int32_t entry)
 static int64_t *size_of_symbol(const nnrt_entry *e, nnrt_binding *b, int32_t symbol)
 {
     for (uint32_t i = 0; i < e->nsymbols; i++)
-        if (e->symbols[i] == symbol)
-            return &b->sizes[i];
+        if (e->symbols[i] == symbol) return &b->sizes[i];
     return NULL;
 }
 
@@ -172,8 +158,7 @@ static int32_t take_sizes(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b,
         return nnrt__fail(&s->fault, NNRT_ERR_STATE, "%s has no buffer yet: bind it before running", name);
     for (uint32_t i = 0; i < v->rank; i++) {
         int64_t *size = v->axes[i].size < 0 ? size_of_symbol(e, b, v->axes[i].symbol) : NULL;
-        if (!size)
-            continue;
+        if (!size) continue;
         if (*size != 0 && *size != b->slots[slot].dims[i])
             return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s gives %s = %lld, but another buffer of `%s` gives %lld",
                               name, s->model->symbols[v->axes[i].symbol].name, (long long)b->slots[slot].dims[i],
@@ -217,8 +202,7 @@ static int32_t refuse_fact(nnrt_session *s, const nnrt_entry *e, const nnrt_bind
 static int32_t check_facts(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b)
 {
     for (uint32_t i = 0; i < e->nfacts; i++)
-        if (!e->facts[i].holds(b->sizes))
-            return refuse_fact(s, e, b, &e->facts[i]);
+        if (!e->facts[i].holds(b->sizes)) return refuse_fact(s, e, b, &e->facts[i]);
     return NNRT_OK;
 }
 
@@ -229,8 +213,7 @@ static int32_t check_formulas(nnrt_session *s, const nnrt_entry *e, const nnrt_b
     char name[160];
     for (uint32_t i = 0; i < v->rank; i++) {
         const nnrt_axis *axis = &v->axes[i];
-        if (axis->size >= 0 || axis->symbol >= 0)
-            continue;
+        if (axis->size >= 0 || axis->symbol >= 0) continue;
         int64_t wanted = axis->length ? axis->length(b->sizes) : -1;
         if (wanted != b->slots[slot].dims[i])
             return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s: axis %u must have size %lld, and has %lld",
@@ -273,13 +256,11 @@ static int32_t need_work(nnrt_session *s, const nnrt_entry *e, int64_t bytes)
     if (bytes <= 0)
         return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "`%s` (%s) does not run at these sizes: one lies outside its "
                           "bounds, or a demand of the model does not hold", e->name, s->model->source);
-    if (s->work && s->work_bytes >= (size_t)bytes)
-        return NNRT_OK;
+    if (s->work && s->work_bytes >= (size_t)bytes) return NNRT_OK;
     nnrt__release(s, s->work, s->work_bytes);
     s->work_bytes = 0;
     s->work = nnrt__alloc(s, (size_t)bytes);
-    if (!s->work)
-        return NNRT_ERR_MEMORY;
+    if (!s->work) return NNRT_ERR_MEMORY;
     s->work_bytes = (size_t)bytes;
     return NNRT_OK;
 }
@@ -291,20 +272,13 @@ int32_t nnrt__solve(nnrt_session *s, int32_t entry)
     uint32_t nslots = e->ninputs + e->noutputs;
     int32_t status = NNRT_OK;
     memset(b->sizes, 0, e->nsymbols * sizeof *b->sizes);
-    for (uint32_t i = 0; i < nslots && !status; i++)
-        status = take_sizes(s, e, b, i);
-    if (!status)
-        status = check_bounds(s, e, b);
-    if (!status)
-        status = check_facts(s, e, b);
-    for (uint32_t i = 0; i < nslots && !status; i++)
-        status = check_formulas(s, e, b, i);
-    for (uint32_t i = e->ninputs; i < nslots && !status; i++)
-        status = check_overlap(s, e, b, i);
-    if (!status)
-        status = need_work(s, e, e->bytes(b->sizes));
-    if (status)
-        return status;
+    for (uint32_t i = 0; i < nslots && !status; i++) status = take_sizes(s, e, b, i);
+    if (!status) status = check_bounds(s, e, b);
+    if (!status) status = check_facts(s, e, b);
+    for (uint32_t i = 0; i < nslots && !status; i++) status = check_formulas(s, e, b, i);
+    for (uint32_t i = e->ninputs; i < nslots && !status; i++) status = check_overlap(s, e, b, i);
+    if (!status) status = need_work(s, e, e->bytes(b->sizes));
+    if (status) return status;
     b->parallel = s->options.workers > 1 && (e->cost ? (double)e->cost(b->sizes) : 0) >= s->options.parallel_flops;
     b->solved = true;
     return NNRT_OK;

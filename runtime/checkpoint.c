@@ -37,8 +37,7 @@ static int32_t add_totals(nnrt_session *s, nnrt_saving *to)
 {
     uint32_t n = totals_of(s->model, &s->cursor);
     char *text = calloc(n + 1, HEX + 1);
-    if (!text)
-        return nnrt__fail(&s->fault, NNRT_ERR_MEMORY, "there is no memory left for a checkpoint");
+    if (!text) return nnrt__fail(&s->fault, NNRT_ERR_MEMORY, "there is no memory left for a checkpoint");
     for (uint32_t i = 0; i < n; i++)
         snprintf(text + i * HEX, HEX + 1, "%016llx", (unsigned long long)bits_of(s->epoch_totals[i]));
     nnrt__add_pair(to, "totals", text);
@@ -74,14 +73,10 @@ static void add_place(const nnrt_session *s, nnrt_saving *to)
 int32_t nnrt__save_checkpoint(nnrt_session *s, const nnrt_io *io, const char *path)
 {
     int32_t status = nnrt__usable(s);
-    if (!status)
-        status = nnrt__need_values(s);
-    if (!status)
-        status = nnrt__need_opt(s);
-    if (!status && !path)
-        status = nnrt__fail(&s->fault, NNRT_ERR_NULL, "a checkpoint needs a path");
-    if (status)
-        return status;
+    if (!status) status = nnrt__need_values(s);
+    if (!status) status = nnrt__need_opt(s);
+    if (!status && !path) status = nnrt__fail(&s->fault, NNRT_ERR_NULL, "a checkpoint needs a path");
+    if (status) return status;
     const nnrt_model *m = s->model;
     nnrt_areas areas = {m, s->params, s->opt};
     nnrt_saving saving = {0};
@@ -121,8 +116,7 @@ static bool read_hex(const char *text, uint64_t *out)
     for (int i = 0; i < HEX; i++) {
         char c = text[i];
         int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (digit < 0)
-            return false;
+        if (digit < 0) return false;
         *out = *out << 4 | (uint64_t)digit;
     }
     return true;
@@ -132,8 +126,7 @@ static bool read_double(const nnrt_loading *l, const char *key, double *out)
 {
     const char *text = nnrt__header_metadata(&l->header, key);
     uint64_t bits;
-    if (!text || strlen(text) != HEX || !read_hex(text, &bits))
-        return false;
+    if (!text || strlen(text) != HEX || !read_hex(text, &bits)) return false;
     memcpy(out, &bits, sizeof bits);
     return true;
 }
@@ -142,8 +135,7 @@ static bool read_count(const nnrt_loading *l, const char *key, uint64_t *out)
 {
     const char *text = nnrt__header_metadata(&l->header, key);
     char *end;
-    if (!text || *text < '0' || *text > '9')
-        return false;
+    if (!text || *text < '0' || *text > '9') return false;
     errno = 0;
     *out = strtoull(text, &end, 10);
     return !*end && !errno;
@@ -158,10 +150,8 @@ static int32_t read_place(const nnrt_loading *l, Place *p)
         memcpy((char *)p + counts[i].offset, &value, sizeof value);
     }
     uint64_t shuffle;
-    if (!read_count(l, "shuffle", &shuffle) || shuffle > 1)
-        return odd(l, "shuffle");
-    if (!read_double(l, "best", &p->cursor.best))
-        return odd(l, "best");
+    if (!read_count(l, "shuffle", &shuffle) || shuffle > 1) return odd(l, "shuffle");
+    if (!read_double(l, "best", &p->cursor.best)) return odd(l, "best");
     p->cursor.shuffle = (uint32_t)shuffle;
     return p->cursor.position > p->cursor.rows ? odd(l, "position") : NNRT_OK;
 }
@@ -171,10 +161,8 @@ static int32_t read_train(const nnrt_loading *l, nnrt_cursor *c)
     const char *name = nnrt__header_metadata(&l->header, "train");
     c->train = -1;
     for (uint32_t i = 0; name && i < l->model->ntrains; i++)
-        if (!strcmp(l->model->trains[i].name, name))
-            c->train = (int32_t)i;
-    if (name && (!*name || c->train >= 0))
-        return NNRT_OK;
+        if (!strcmp(l->model->trains[i].name, name)) c->train = (int32_t)i;
+    if (name && (!*name || c->train >= 0)) return NNRT_OK;
     return name ? nnrt__fail(l->fault, NNRT_ERR_SHAPE, "%s: it comes from the train block `%s`, which `%s` has not",
                              l->path, name, l->model->source)
                 : odd(l, "train");
@@ -185,15 +173,13 @@ static int32_t read_totals(const nnrt_loading *l, Restored *r)
 {
     const char *text = nnrt__header_metadata(&l->header, "totals");
     uint32_t n = totals_of(l->model, &r->place.cursor);
-    if (!text || strlen(text) % HEX)
-        return odd(l, "totals");
+    if (!text || strlen(text) % HEX) return odd(l, "totals");
     if (strlen(text) != (size_t)n * HEX)
         return nnrt__fail(l->fault, NNRT_ERR_SHAPE, "%s: it was saved by a model with other metrics than `%s` has",
                           l->path, l->model->source);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t bits;
-        if (!read_hex(text + (size_t)i * HEX, &bits))
-            return odd(l, "totals");
+        if (!read_hex(text + (size_t)i * HEX, &bits)) return odd(l, "totals");
         memcpy(&r->totals[i], &bits, sizeof bits);
     }
     return NNRT_OK;
@@ -207,10 +193,8 @@ static int32_t read_settings(const nnrt_loading *l, Restored *r)
         char key[NNRT__MAX_NAME + 16];
         double value;
         snprintf(key, sizeof key, "hyper:%s", h->name);
-        if (!nnrt__header_metadata(&l->header, key))
-            continue;
-        if (!read_double(l, key, &value))
-            return odd(l, key);
+        if (!nnrt__header_metadata(&l->header, key)) continue;
+        if (!read_double(l, key, &value)) return odd(l, key);
         memcpy(r->settings + h->offset, &value, sizeof value);
     }
     return NNRT_OK;
@@ -238,8 +222,7 @@ static bool has_hash(const nnrt_loading *l, const char *key, uint64_t hash)
 
 static int32_t check_optimizer(const nnrt_loading *l)
 {
-    if (has_hash(l, "opt_hash", l->model->opt_hash))
-        return NNRT_OK;
+    if (has_hash(l, "opt_hash", l->model->opt_hash)) return NNRT_OK;
     return nnrt__fail(l->fault, NNRT_ERR_SHAPE, "%s: it was saved by another optimizer than that of `%s`, whose state "
                       "it cannot give; its parameters alone can be loaded", l->path, l->model->source);
 }
@@ -248,20 +231,13 @@ static int32_t check_optimizer(const nnrt_loading *l)
 static int32_t read_all(nnrt_loading *l, Restored *r)
 {
     int32_t status = check_format(l);
-    if (!status)
-        status = nnrt__loading_data(l);
-    if (!status)
-        status = nnrt__loading_match(l, false);
-    if (!status)
-        status = check_optimizer(l);
-    if (!status)
-        status = nnrt__loading_match(l, true);
-    if (!status)
-        status = read_place(l, &r->place);
-    if (!status)
-        status = read_train(l, &r->place.cursor);
-    if (!status)
-        status = read_totals(l, r);
+    if (!status) status = nnrt__loading_data(l);
+    if (!status) status = nnrt__loading_match(l, false);
+    if (!status) status = check_optimizer(l);
+    if (!status) status = nnrt__loading_match(l, true);
+    if (!status) status = read_place(l, &r->place);
+    if (!status) status = read_train(l, &r->place.cursor);
+    if (!status) status = read_totals(l, r);
     return status ? status : read_settings(l, r);
 }
 
@@ -276,8 +252,7 @@ static int32_t take_over(nnrt_session *s, const nnrt_loading *l, const Restored 
     s->cursor = r->place.cursor;
     s->cursor.changed = !has_hash(l, "graph_hash", s->model->graph_hash);
     memcpy(s->epoch_totals, r->totals, totals_of(s->model, &s->cursor) * sizeof *r->totals);
-    if (s->hparams)
-        memcpy(s->hparams, r->settings, s->model->hparams_bytes);
+    if (s->hparams) memcpy(s->hparams, r->settings, s->model->hparams_bytes);
     s->own_values = true;
     s->has_grads = false;
     return nnrt__prepare(s);
@@ -292,18 +267,13 @@ static int32_t load(nnrt_session *s, const char *path)
     r.totals = nnrt__alloc(s, totals);
     r.settings = nnrt__alloc(s, m->hparams_bytes);
     int32_t status = r.totals && r.settings ? NNRT_OK : NNRT_ERR_MEMORY;
-    if (!status && s->hparams)
-        memcpy(r.settings, s->hparams, m->hparams_bytes);
+    if (!status && s->hparams) memcpy(r.settings, s->hparams, m->hparams_bytes);
     if (!status) {
         status = nnrt__loading_open(&l, &s->fault, m, path);
-        if (!status)
-            status = read_all(&l, &r);
-        if (!status)
-            status = nnrt__own_params(s);
-        if (!status)
-            status = nnrt__need_opt(s);
-        if (!status)
-            status = take_over(s, &l, &r);
+        if (!status) status = read_all(&l, &r);
+        if (!status) status = nnrt__own_params(s);
+        if (!status) status = nnrt__need_opt(s);
+        if (!status) status = take_over(s, &l, &r);
         nnrt__loading_close(&l);
     }
     nnrt__release(s, r.totals, totals);
@@ -314,7 +284,6 @@ static int32_t load(nnrt_session *s, const char *path)
 int32_t nnrt_load_checkpoint(nnrt_session *s, const char *path)
 {
     int32_t status = nnrt__usable(s);
-    if (status)
-        return status;
+    if (status) return status;
     return path ? load(s, path) : nnrt__fail(&s->fault, NNRT_ERR_NULL, "a checkpoint needs a path");
 }

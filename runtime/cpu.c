@@ -21,8 +21,7 @@ static const Feature features[] = {
 static uint32_t cpuid_register(uint32_t leaf, uint32_t reg)
 {
     uint32_t a = 0, b = 0, c = 0, d = 0;
-    if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d))
-        return 0;
+    if (!__get_cpuid_count(leaf, 0, &a, &b, &c, &d)) return 0;
     return reg == EBX ? b : c;
 }
 
@@ -41,8 +40,7 @@ uint64_t nnrt_cpu_features(void)
 {
     uint64_t found = saved_registers();
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-        if (cpuid_register(features[i].leaf, features[i].reg) >> features[i].bit & 1)
-            found |= features[i].flag;
+        if (cpuid_register(features[i].leaf, features[i].reg) >> features[i].bit & 1) found |= features[i].flag;
     return found;
 }
 #else
@@ -68,15 +66,13 @@ static void list_features(uint64_t flags, char *text, size_t size)
 
 static int32_t check_model(nnrt_fault *fault, const nnrt_model *m)
 {
-    if (!m)
-        return nnrt__fail(fault, NNRT_ERR_NULL, "no model is given");
+    if (!m) return nnrt__fail(fault, NNRT_ERR_NULL, "no model is given");
     if (m->abi != NNRT_ABI || m->size < sizeof *m)
         return nnrt__fail(fault, NNRT_ERR_ABI, "the model was built for version %u of the run-time library's "
                           "interface, and this is version %u: compile the model again with the compiler that came "
                           "with this library", (unsigned)m->abi, NNRT_ABI);
     uint64_t missing = m->features & ~nnrt_cpu_features();
-    if (!missing)
-        return NNRT_OK;
+    if (!missing) return NNRT_OK;
     char list[256];
     list_features(missing, list, sizeof list);
     return nnrt__fail(fault, NNRT_ERR_CPU, "`%s` was compiled for %s, and this machine lacks %s: compile it with "

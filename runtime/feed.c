@@ -22,8 +22,7 @@ static int32_t check_source(const nnrt_feed *f)
     const nnrt_source *s = f->source;
     if (!s || s->size != sizeof *s)
         return complain(f, NNRT_ERR_NULL, "are missing, or not started by nnrt_source_init");
-    if (!s->arrays == !s->fetch)
-        return complain(f, NNRT_ERR_ARGUMENT, "must come either as arrays or by fetch");
+    if (!s->arrays == !s->fetch) return complain(f, NNRT_ERR_ARGUMENT, "must come either as arrays or by fetch");
     for (uint32_t i = 0; s->arrays && i < f->info->ninputs; i++)
         if (!s->arrays[i])
             return nnrt__fail(&f->session->fault, NNRT_ERR_NULL, "the samples for `%s` lack the array of `%s` (%s)",
@@ -31,8 +30,7 @@ static int32_t check_source(const nnrt_feed *f)
     for (int64_t i = 0; s->chosen && i < s->nchosen; i++)
         if (s->chosen[i] < 0 || s->chosen[i] >= s->rows)
             return complain(f, NNRT_ERR_ARGUMENT, "choose a row that does not exist");
-    if (f->rows > MOST_ROWS)
-        return complain(f, NNRT_ERR_SIZE, "are more than memory can hold");
+    if (f->rows > MOST_ROWS) return complain(f, NNRT_ERR_SIZE, "are more than memory can hold");
     return f->rows < 1 ? complain(f, NNRT_ERR_SIZE, "are none") : NNRT_OK;
 }
 
@@ -40,16 +38,13 @@ static int32_t settle_batch(nnrt_feed *f, int64_t wanted)
 {
     const nnrt_entry *e = f->info;
     const nnrt_train *t = e->train >= 0 ? &f->session->model->trains[e->train] : NULL;
-    if (wanted < 0)
-        return complain(f, NNRT_ERR_SIZE, "cannot come in batches of less than one");
-    if (e->rows == 0 && e->batch <= 0)
-        return complain(f, NNRT_ERR_SIZE, "have no sample axis");
+    if (wanted < 0) return complain(f, NNRT_ERR_SIZE, "cannot come in batches of less than one");
+    if (e->rows == 0 && e->batch <= 0) return complain(f, NNRT_ERR_SIZE, "have no sample axis");
     if (e->rows == 0 && wanted != 0 && wanted != e->batch)
         return nnrt__fail(&f->session->fault, NNRT_ERR_SIZE, "`%s` takes batches of %lld, and is given %lld", e->name,
                           (long long)e->batch, (long long)wanted);
     f->batch = e->rows == 0 ? e->batch : wanted ? wanted : t && t->batch > 0 ? t->batch : DEFAULT_BATCH;
-    if (e->rows != 0 && f->batch > f->rows)
-        f->batch = f->rows;
+    if (e->rows != 0 && f->batch > f->rows) f->batch = f->rows;
     if (f->batch > f->rows)
         return nnrt__fail(&f->session->fault, NNRT_ERR_SIZE, "`%s` takes batches of %lld, and there are only %lld "
                           "samples", e->name, (long long)f->batch, (long long)f->rows);
@@ -60,13 +55,10 @@ static int32_t settle_batch(nnrt_feed *f, int64_t wanted)
 static int64_t axis_size(const nnrt_feed *f, const nnrt_axis *axis)
 {
     const int64_t *sizes = f->source->sizes;
-    if (axis->size >= 0)
-        return axis->size;
-    if (axis->symbol < 0)
-        return sizes && axis->length ? axis->length(sizes) : 0;
+    if (axis->size >= 0) return axis->size;
+    if (axis->symbol < 0) return sizes && axis->length ? axis->length(sizes) : 0;
     for (uint32_t i = 0; sizes && i < f->info->nsymbols; i++)
-        if (f->info->symbols[i] == axis->symbol)
-            return sizes[i];
+        if (f->info->symbols[i] == axis->symbol) return sizes[i];
     return 0;
 }
 
@@ -95,12 +87,10 @@ static int32_t make_buffers(nnrt_feed *f)
     f->permuted = nnrt__alloc(s, (size_t)f->rows * sizeof *f->permuted);
     f->row_bytes = nnrt__alloc(s, n * sizeof *f->row_bytes);
     f->buffers = nnrt__alloc(s, n * sizeof *f->buffers);
-    if (!f->order || !f->permuted || !f->row_bytes || !f->buffers)
-        return NNRT_ERR_MEMORY;
+    if (!f->order || !f->permuted || !f->row_bytes || !f->buffers) return NNRT_ERR_MEMORY;
     int32_t status = measure_rows(f);
     for (uint32_t i = 0; i < n && !status; i++)
-        if (!(f->buffers[i] = nnrt__alloc(s, (size_t)(f->row_bytes[i] * f->batch))))
-            status = NNRT_ERR_MEMORY;
+        if (!(f->buffers[i] = nnrt__alloc(s, (size_t)(f->row_bytes[i] * f->batch)))) status = NNRT_ERR_MEMORY;
     return status;
 }
 
@@ -120,8 +110,7 @@ void nnrt__feed_close(nnrt_feed *f)
 void nnrt__feed_order(nnrt_feed *f, bool shuffle, uint64_t seed, uint64_t epoch)
 {
     const int64_t *chosen = f->source->chosen;
-    if (shuffle)
-        nnrt_shuffle(seed, epoch, f->permuted, f->rows);
+    if (shuffle) nnrt_shuffle(seed, epoch, f->permuted, f->rows);
     for (int64_t i = 0; i < f->rows; i++) {
         int64_t at = shuffle ? f->permuted[i] : i;
         f->order[i] = chosen ? chosen[at] : at;
@@ -139,10 +128,8 @@ int32_t nnrt__feed_open(nnrt_feed *f, nnrt_session *s, const char *train, int ki
     f->info = &s->model->entries[f->entry];
     f->rows = !source ? 0 : source->chosen ? source->nchosen : source->rows;
     int32_t status = check_source(f);
-    if (!status)
-        status = settle_batch(f, batch);
-    if (status)
-        return status;
+    if (!status) status = settle_batch(f, batch);
+    if (status) return status;
     status = make_buffers(f);
     if (!status)
         nnrt__feed_order(f, false, 0, 0);
@@ -158,8 +145,7 @@ static int32_t bind_rows(nnrt_feed *f, int64_t rows)
     for (uint32_t i = 0; i < f->info->ninputs && !status; i++) {
         const nnrt_view *v = &f->info->inputs[i];
         int64_t dims[NNRT__MAX_RANK] = {rows};
-        for (uint32_t k = 1; k < v->rank && k < NNRT__MAX_RANK; k++)
-            dims[k] = axis_size(f, &v->axes[k]);
+        for (uint32_t k = 1; k < v->rank && k < NNRT__MAX_RANK; k++) dims[k] = axis_size(f, &v->axes[k]);
         status = nnrt_bind_input_at(f->session, f->entry, (int32_t)i, v->dtype, v->rank, dims, f->buffers[i],
                                     (size_t)(rows * f->row_bytes[i]));
     }
@@ -178,8 +164,7 @@ static int32_t gather(const nnrt_feed *f, const int64_t *rows, int64_t n)
         size_t bytes = (size_t)f->row_bytes[i];
         const char *from = s->arrays[i];
         char *to = f->buffers[i];
-        for (int64_t k = 0; k < n; k++)
-            memcpy(to + (size_t)k * bytes, from + (size_t)rows[k] * bytes, bytes);
+        for (int64_t k = 0; k < n; k++) memcpy(to + (size_t)k * bytes, from + (size_t)rows[k] * bytes, bytes);
     }
     return NNRT_OK;
 }
@@ -187,10 +172,8 @@ static int32_t gather(const nnrt_feed *f, const int64_t *rows, int64_t n)
 int32_t nnrt__feed_run(nnrt_feed *f, int64_t first, int64_t n, double weight)
 {
     int32_t status = n == f->bound ? NNRT_OK : bind_rows(f, n);
-    if (!status)
-        status = gather(f, f->order + first, n);
-    if (status)
-        return status;
+    if (!status) status = gather(f, f->order + first, n);
+    if (status) return status;
     f->session->clock.first_sample = (uint64_t)first;
     f->session->clock.weight = weight;
     nnrt_clear_totals(f->session, f->entry);
@@ -207,8 +190,7 @@ static int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 void nnrt__feed_add_totals(double *to, const nnrt_feed *f)
 {
     const double *from = nnrt_totals(f->session, f->entry);
-    for (uint32_t i = 0; i < f->info->ntotals; i++)
-        to[i] += from[i];
+    for (uint32_t i = 0; i < f->info->ntotals; i++) to[i] += from[i];
 }
 
 int32_t nnrt__feed_evaluate(nnrt_feed *f, double *totals)
@@ -217,7 +199,6 @@ int32_t nnrt__feed_evaluate(nnrt_feed *f, double *totals)
     int32_t status = NNRT_OK;
     memset(totals, 0, f->info->ntotals * sizeof *totals);
     for (int64_t at = 0; at < rows && !status; at += f->batch)
-        if (!(status = nnrt__feed_run(f, at, least_of(f->batch, rows - at), 1)))
-            nnrt__feed_add_totals(totals, f);
+        if (!(status = nnrt__feed_run(f, at, least_of(f->batch, rows - at), 1))) nnrt__feed_add_totals(totals, f);
     return status;
 }

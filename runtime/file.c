@@ -78,13 +78,11 @@ static int system_sync_folder(void *user, const char *path)
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) + 1 : 0;
     (void)user;
-    if (n >= sizeof folder - 1)
-        return errno = ENAMETOOLONG, -1;
+    if (n >= sizeof folder - 1) return errno = ENAMETOOLONG, -1;
     memcpy(folder, path, n);
     memcpy(folder + n, ".", 2);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
+    if (fd < 0) return -1;
     int status = fsync(fd);
     close(fd);
     return status;
@@ -107,8 +105,7 @@ static int create_beside(const nnrt_io *io, const char *path, char *name, size_t
         if ((size_t)snprintf(name, size, "%s.%ld-%d.tmp", path, (long)getpid(), i) >= size)
             return errno = ENAMETOOLONG, -1;
         int file = io->create(io->user, name);
-        if (file >= 0 || errno != EEXIST)
-            return file;
+        if (file >= 0 || errno != EEXIST) return file;
     }
     return -1;
 }
@@ -130,8 +127,7 @@ static bool fill(const nnrt_io *io, int file, const char *from, size_t n)
 {
     bool good = write_all(io, file, from, n) && !io->sync(io->user, file);
     int why = errno;
-    if (io->close(io->user, file) && good)
-        return false;
+    if (io->close(io->user, file) && good) return false;
     errno = why;
     return good;
 }
@@ -140,8 +136,7 @@ int32_t nnrt__replace_file(nnrt_fault *fault, const nnrt_io *io, const char *pat
 {
     char name[4096];
     int file = create_beside(io, path, name, sizeof name);
-    if (file < 0)
-        return nnrt__failed_to(fault, "write", path);
+    if (file < 0) return nnrt__failed_to(fault, "write", path);
     if (fill(io, file, from, n) && !io->rename(io->user, name, path)) {
         io->sync_folder(io->user, path); /* some file systems refuse to: then they need it not */
         return NNRT_OK;

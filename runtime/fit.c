@@ -31,8 +31,7 @@ static int32_t sum_gradients(Fit *fit, int64_t first, int64_t n)
     for (int64_t at = 0; at < n && !status; at += f->batch) {
         int64_t part = least_of(f->batch, n - at);
         status = nnrt__feed_run(f, first + at, part, (double)part / (double)n);
-        if (!status)
-            nnrt__feed_add_totals(fit->last, f);
+        if (!status) nnrt__feed_add_totals(fit->last, f);
     }
     return status;
 }
@@ -51,13 +50,11 @@ static int32_t run_update(Fit *fit, int64_t first, int64_t n)
     memset(fit->last, 0, f->info->ntotals * sizeof *fit->last);
     if (fit->update < 0) {
         int32_t status = nnrt__feed_run(f, first, n, 1);
-        if (!status)
-            nnrt__feed_add_totals(fit->last, f);
+        if (!status) nnrt__feed_add_totals(fit->last, f);
         return status;
     }
     int32_t status = sum_gradients(fit, first, n);
-    if (status == NNRT_ERR_NONFINITE && fit->options->on_nan == NNRT_SKIP_ON_NAN)
-        return skip(fit);
+    if (status == NNRT_ERR_NONFINITE && fit->options->on_nan == NNRT_SKIP_ON_NAN) return skip(fit);
     f->session->clock.first_sample = (uint64_t)first;
     f->session->clock.weight = 1;
     return status ? status : nnrt_run(f->session, fit->update);
@@ -89,12 +86,10 @@ static int32_t run_batches(Fit *fit)
         int64_t n = least_of(fit->update_rows, fit->rows - c->position);
         p->step = s->clock.step;
         int32_t status = run_update(fit, c->position, n);
-        if (status)
-            return status;
+        if (status) return status;
         p->batch++;
         c->position += n;
-        for (uint32_t i = 0; i < fit->train.info->ntotals; i++)
-            s->epoch_totals[i] += fit->last[i];
+        for (uint32_t i = 0; i < fit->train.info->ntotals; i++) s->epoch_totals[i] += fit->last[i];
         p->stopped = nnrt_stop_of(fit->train.info, fit->last);
         fit->over = p->stopped;
         fit->cut = report(fit, fit->options->on_batch);
@@ -132,8 +127,7 @@ static int32_t end_epoch(Fit *fit)
         return nnrt__fail(&s->fault, NNRT_ERR_NONFINITE, "every batch of epoch %llu was skipped: no loss or gradient "
                           "of `%s` is finite any more", (unsigned long long)p->epoch, fit->train.info->name);
     int32_t status = fit->test_totals ? nnrt__feed_evaluate(&fit->test, fit->test_totals) : NNRT_OK;
-    if (status)
-        return status;
+    if (status) return status;
     p->test = fit->test_totals;
     judge_epoch(fit, whole);
     if (whole) {
@@ -150,8 +144,7 @@ static int32_t run_epoch(Fit *fit)
     fit->progress.epoch = s->clock.epoch;
     fit->progress.test = NULL;
     nnrt__feed_order(&fit->train, fit->options->shuffle, fit->options->seed, s->clock.epoch);
-    if (s->cursor.position == 0)
-        memset(s->epoch_totals, 0, fit->train.info->ntotals * sizeof *s->epoch_totals);
+    if (s->cursor.position == 0) memset(s->epoch_totals, 0, fit->train.info->ntotals * sizeof *s->epoch_totals);
     int32_t status = run_batches(fit);
     return status || fit->cut ? status : end_epoch(fit);
 }
@@ -165,8 +158,7 @@ static int32_t run_epochs(Fit *fit)
     fit->progress.epochs = o->epochs ? end - 1 : 0;
     s->clock.seed = o->seed;
     while (!status && !fit->over && s->clock.epoch < end && !waited_enough(fit)) {
-        if (had_updates(fit) && s->cursor.position == 0)
-            break;
+        if (had_updates(fit) && s->cursor.position == 0) break;
         status = run_epoch(fit); /* after the last update too: its epoch was not ended yet */
         fit->over |= had_updates(fit);
     }
@@ -216,8 +208,7 @@ static int32_t fit_with_test(Fit *fit, const char *train)
     size_t bytes = fit->train.info->ntotals * sizeof(double), test_bytes = 0;
     int64_t batch = fit->train.info->rows ? fit->train.batch : 0;
     int32_t status = test ? nnrt__feed_open(&fit->test, s, train, NNRT_EVAL, test, batch) : NNRT_OK;
-    if (status)
-        return status;
+    if (status) return status;
     fit->last = nnrt__alloc(s, bytes);
     if (test) {
         test_bytes = fit->test.info->ntotals * sizeof(double);
@@ -230,8 +221,7 @@ static int32_t fit_with_test(Fit *fit, const char *train)
     }
     nnrt__release(s, fit->last, bytes);
     nnrt__release(s, fit->test_totals, test_bytes);
-    if (test)
-        nnrt__feed_close(&fit->test);
+    if (test) nnrt__feed_close(&fit->test);
     return status;
 }
 
@@ -258,15 +248,13 @@ static int32_t open_train(Fit *fit, nnrt_session *s, const char **train, const n
     const nnrt_fit_options *o = fit->options;
     bool by_step = o->accumulate <= 1 && o->on_nan == NNRT_STOP_ON_NAN;
     int32_t step = nnrt_find_entry(s->model, *train, NNRT_STEP);
-    if (step >= 0)
-        *train = s->model->entries[step].name;
+    if (step >= 0) *train = s->model->entries[step].name;
     fit->update = by_step ? -1 : nnrt_find_entry(s->model, *train, NNRT_UPDATE);
     if (step >= 0 && !by_step && fit->update < 0)
         return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` cannot accumulate or skip batches: it has no `loss`, or "
                           "its gradients depend on values that the same step changes", *train);
     int32_t status = nnrt__feed_open(&fit->train, s, *train, by_step ? NNRT_STEP : NNRT_GRAD, data, o->batch);
-    if (status)
-        return status;
+    if (status) return status;
     fit->rows = nnrt__feed_rows(&fit->train);
     if (__builtin_mul_overflow(fit->train.batch, o->accumulate > 1 ? o->accumulate : 1, &fit->update_rows))
         fit->update_rows = fit->rows;
@@ -279,12 +267,9 @@ int32_t nnrt_fit(nnrt_session *s, const char *train, const nnrt_source *data, co
     nnrt_fit_options plain;
     nnrt_fit_options_init(&plain);
     Fit fit = {.options = options ? options : &plain};
-    if (!status)
-        status = check_options(s, fit.options);
-    if (!status)
-        status = open_train(&fit, s, &train, data);
-    if (status)
-        return status;
+    if (!status) status = check_options(s, fit.options);
+    if (!status) status = open_train(&fit, s, &train, data);
+    if (status) return status;
     status = fit_with_test(&fit, train);
     nnrt__feed_close(&fit.train);
     return status;
@@ -294,13 +279,10 @@ int32_t nnrt_evaluate(nnrt_session *s, const char *train, const nnrt_source *dat
 {
     nnrt_feed feed;
     int32_t status = may_fit(s);
-    if (status)
-        return status;
-    if (!totals)
-        return nnrt__fail(&s->fault, NNRT_ERR_NULL, "there is no place for the totals");
+    if (status) return status;
+    if (!totals) return nnrt__fail(&s->fault, NNRT_ERR_NULL, "there is no place for the totals");
     status = nnrt__feed_open(&feed, s, train, NNRT_EVAL, data, batch);
-    if (status)
-        return status;
+    if (status) return status;
     status = nnrt__feed_evaluate(&feed, totals);
     nnrt__feed_close(&feed);
     return status;

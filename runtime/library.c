@@ -44,8 +44,7 @@ enum { MACHINE_HERE = EM_NONE };
 static const char *machine_name(unsigned code)
 {
     for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
-        if (machines[i].code == code)
-            return machines[i].name;
+        if (machines[i].code == code) return machines[i].name;
     return "another kind of machine";
 }
 
@@ -62,8 +61,7 @@ static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size)
     for (unsigned i = 0; i < head->e_phnum; i++) {
         ElfW(Phdr) segment;
         uint64_t end;
-        if (!read_at(fd, &segment, sizeof segment, head->e_phoff + (uint64_t)i * sizeof segment))
-            return false;
+        if (!read_at(fd, &segment, sizeof segment, head->e_phoff + (uint64_t)i * sizeof segment)) return false;
         if (__builtin_add_overflow(segment.p_offset, segment.p_filesz, &end) ||
             (segment.p_type == PT_LOAD && end > size))
             return false;
@@ -75,12 +73,10 @@ static int32_t look_inside(nnrt_library *l, const char *path, int fd)
 {
     ElfW(Ehdr) head;
     struct stat info;
-    if (fstat(fd, &info) || !S_ISREG(info.st_mode))
-        return refuse(l, path, "it is no plain file");
+    if (fstat(fd, &info) || !S_ISREG(info.st_mode)) return refuse(l, path, "it is no plain file");
     if (!read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_type != ET_DYN)
         return refuse(l, path, "it is no shared library");
-    if (head.e_machine != MACHINE_HERE && MACHINE_HERE != EM_NONE)
-        return refuse_machine(l, path, head.e_machine);
+    if (head.e_machine != MACHINE_HERE && MACHINE_HERE != EM_NONE) return refuse_machine(l, path, head.e_machine);
     if (head.e_phentsize != sizeof(ElfW(Phdr)) || !segments_fit(fd, &head, (uint64_t)info.st_size))
         return refuse(l, path, "it is cut short or damaged");
     return NNRT_OK;
@@ -89,8 +85,7 @@ static int32_t look_inside(nnrt_library *l, const char *path, int fd)
 static int32_t check_file(nnrt_library *l, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return nnrt__fail(&l->fault, NNRT_ERR_FILE, "%s: cannot read: %s", path, strerror(errno));
+    if (fd < 0) return nnrt__fail(&l->fault, NNRT_ERR_FILE, "%s: cannot read: %s", path, strerror(errno));
     int32_t status = look_inside(l, path, fd);
     close(fd);
     return status;
@@ -127,12 +122,9 @@ static uint32_t count_by_gnu_hash(const uint32_t *table)
     uint32_t nbuckets = table[0], first = table[1], nwords = table[2], last = 0;
     const uint32_t *buckets = table + 4 + nwords * (sizeof(ElfW(Addr)) / sizeof *table);
     const uint32_t *chains = buckets + nbuckets;
-    for (uint32_t i = 0; i < nbuckets; i++)
-        last = buckets[i] > last ? buckets[i] : last;
-    if (last < first)
-        return first;
-    while (!(chains[last - first] & 1))
-        last++;
+    for (uint32_t i = 0; i < nbuckets; i++) last = buckets[i] > last ? buckets[i] : last;
+    if (last < first) return first;
+    while (!(chains[last - first] & 1)) last++;
     return last + 1;
 }
 
@@ -153,15 +145,12 @@ static const char *find_model_symbol(void *handle, const struct link_map *map)
     static const char tail[] = "_model";
     Symbols s = find_symbols(map);
     const char *found = NULL;
-    if (!s.at || !s.names)
-        return NULL;
+    if (!s.at || !s.names) return NULL;
     for (uint32_t i = 1, n = count_symbols(&s); i < n; i++) {
         const char *name = s.names + s.at[i].st_name;
         size_t length = strlen(name), stem = length - (sizeof tail - 1);
-        if (s.at[i].st_shndx == SHN_UNDEF || length < sizeof tail || strcmp(name + stem, tail))
-            continue;
-        if (exports(handle, name, stem, "_bytes") && (!found || length < strlen(found)))
-            found = name;
+        if (s.at[i].st_shndx == SHN_UNDEF || length < sizeof tail || strcmp(name + stem, tail)) continue;
+        if (exports(handle, name, stem, "_bytes") && (!found || length < strlen(found))) found = name;
     }
     return found;
 }
@@ -173,13 +162,11 @@ static int32_t take_model(nnrt_library *l, const char *path)
     const char *name = dlinfo(l->handle, RTLD_DI_LINKMAP, &map) ? NULL : find_model_symbol(l->handle, map);
     void *symbol = name ? dlsym(l->handle, name) : NULL;
     char why[512];
-    if (!symbol)
-        return refuse(l, path, "it is a shared library, but no compiled model");
+    if (!symbol) return refuse(l, path, "it is a shared library, but no compiled model");
     memcpy(&describe, &symbol, sizeof symbol);
     const nnrt_model *model = describe();
     int32_t status = nnrt_check(model, why, sizeof why);
-    if (status)
-        return nnrt__fail(&l->fault, status, "%s: %s", path, why);
+    if (status) return nnrt__fail(&l->fault, status, "%s: %s", path, why);
     l->model = model;
     return NNRT_OK;
 }
@@ -188,8 +175,7 @@ static int32_t open_library(nnrt_library *l, const char *path)
 {
     char here[4096];
     int32_t status = check_file(l, path);
-    if (status)
-        return status;
+    if (status) return status;
     /* A name without `/` would be searched for elsewhere. */
     if ((size_t)snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path) >= sizeof here)
         return refuse(l, path, "its name is too long");
@@ -203,11 +189,9 @@ static int32_t open_library(nnrt_library *l, const char *path)
 
 int32_t nnrt_open(const char *path, nnrt_library **out)
 {
-    if (!out)
-        return NNRT_ERR_NULL;
+    if (!out) return NNRT_ERR_NULL;
     nnrt_library *l = *out = calloc(1, sizeof *l);
-    if (!l)
-        return NNRT_ERR_MEMORY;
+    if (!l) return NNRT_ERR_MEMORY;
     l->fault.handle = NNRT__LIBRARY;
     return path ? open_library(l, path) : nnrt__fail(&l->fault, NNRT_ERR_NULL, "no path is given");
 }
@@ -221,10 +205,8 @@ const nnrt_model *nnrt_library_model(const nnrt_library *library)
 
 void nnrt_close(nnrt_library *library)
 {
-    if (!is_library(library))
-        return;
+    if (!is_library(library)) return;
     library->fault.handle = NNRT__NO_HANDLE;
-    if (library->handle)
-        dlclose(library->handle);
+    if (library->handle) dlclose(library->handle);
     free(library);
 }

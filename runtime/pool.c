@@ -39,8 +39,7 @@ static void gate_sleep(nnrt_gate *g, uint32_t seen)
 {
     pthread_mutex_lock(&g->lock);
     atomic_fetch_add(&g->sleepers, 1);
-    while (atomic_load(&g->moves) == seen)
-        pthread_cond_wait(&g->moved, &g->lock);
+    while (atomic_load(&g->moves) == seen) pthread_cond_wait(&g->moved, &g->lock);
     atomic_fetch_sub(&g->sleepers, 1);
     pthread_mutex_unlock(&g->lock);
 }
@@ -48,8 +47,7 @@ static void gate_sleep(nnrt_gate *g, uint32_t seen)
 static void gate_move(nnrt_gate *g)
 {
     atomic_fetch_add(&g->moves, 1);
-    if (atomic_load(&g->sleepers) == 0)
-        return;
+    if (atomic_load(&g->sleepers) == 0) return;
     pthread_mutex_lock(&g->lock);
     pthread_cond_broadcast(&g->moved);
     pthread_mutex_unlock(&g->lock);
@@ -59,8 +57,7 @@ static void gate_move(nnrt_gate *g)
 static void gate_wait(nnrt_gate *g, uint32_t seen)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (gate_moves(g) != seen)
-            return;
+        if (gate_moves(g) != seen) return;
         spin_once();
     }
     gate_sleep(g, seen);
@@ -106,8 +103,7 @@ static void *worker_main(void *argument)
     nnrt_pool *pool = self->pool;
     for (uint32_t seen = 0;; seen++) {
         gate_wait(&pool->job, seen);
-        if (pool->quit)
-            return NULL;
+        if (pool->quit) return NULL;
         pool->work(pool->context, self->number);
         nnrt__barrier_wait(&pool->done, pool->workers);
     }
@@ -119,8 +115,7 @@ static bool start_worker(Worker *worker)
     sigset_t all;
     pthread_attr_t attributes;
     sigfillset(&all);
-    if (pthread_attr_init(&attributes))
-        return false;
+    if (pthread_attr_init(&attributes)) return false;
     bool started = !pthread_attr_setsigmask_np(&attributes, &all) &&
                    !pthread_create(&worker->thread, &attributes, worker_main, worker);
     pthread_attr_destroy(&attributes);
@@ -130,28 +125,24 @@ static bool start_worker(Worker *worker)
 nnrt_pool *nnrt__pool_new(uint32_t workers)
 {
     nnrt_pool *pool = calloc(1, sizeof *pool + workers * sizeof(Worker));
-    if (!pool)
-        return NULL;
+    if (!pool) return NULL;
     pool->process = getpid();
     gate_init(&pool->job);
     nnrt__barrier_init(&pool->done);
     for (pool->workers = 1; pool->workers < workers; pool->workers++) {
         Worker *worker = &pool->worker[pool->workers];
         *worker = (Worker){.pool = pool, .number = pool->workers};
-        if (!start_worker(worker))
-            break;
+        if (!start_worker(worker)) break;
     }
     return pool;
 }
 
 void nnrt__pool_free(nnrt_pool *pool)
 {
-    if (!pool)
-        return;
+    if (!pool) return;
     pool->quit = true;
     gate_move(&pool->job);
-    for (uint32_t i = 1; i < pool->workers; i++)
-        pthread_join(pool->worker[i].thread, NULL);
+    for (uint32_t i = 1; i < pool->workers; i++) pthread_join(pool->worker[i].thread, NULL);
     nnrt__barrier_free(&pool->done);
     gate_free(&pool->job);
     free(pool);
@@ -180,8 +171,7 @@ uint32_t nnrt__cpu_count(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (uint32_t)n : 1;
 }

@@ -11,14 +11,12 @@ enum { CONTROL_BITS = 0xffc0, CONTROL_DEFAULT = 0x1f80 };
 static uint32_t enter_numbers(void)
 {
     uint32_t was = _mm_getcsr();
-    if ((was & CONTROL_BITS) != CONTROL_DEFAULT)
-        _mm_setcsr(CONTROL_DEFAULT);
+    if ((was & CONTROL_BITS) != CONTROL_DEFAULT) _mm_setcsr(CONTROL_DEFAULT);
     return was;
 }
 static void leave_numbers(uint32_t was)
 {
-    if ((was & CONTROL_BITS) != CONTROL_DEFAULT)
-        _mm_setcsr(was);
+    if ((was & CONTROL_BITS) != CONTROL_DEFAULT) _mm_setcsr(was);
 }
 #else
 static uint32_t enter_numbers(void) { return 0; }
@@ -51,8 +49,7 @@ static void run_alone(nnrt_session *s, const nnrt_entry *e)
     for (uint32_t p = 0; p < e->nphases; p++) {
         double since = traced ? seconds_now() : 0;
         e->phases[p](s->work, 0, 1);
-        if (traced)
-            trace(s, e, p, since);
+        if (traced) trace(s, e, p, since);
     }
     s->ran = 1;
 }
@@ -69,8 +66,7 @@ static void run_as_member(void *context, uint32_t worker)
         double since = traced ? seconds_now() : 0;
         e->phases[p](job->session->work, worker, job->workers);
         nnrt__barrier_wait(&job->session->barrier, job->workers);
-        if (traced)
-            trace(job->session, e, p, since);
+        if (traced) trace(job->session, e, p, since);
     }
     leave_numbers(numbers);
 }
@@ -79,8 +75,7 @@ static void run_one_phase(void *context, uint32_t worker)
 {
     Job *job = context;
     uint32_t numbers = enter_numbers();
-    if (job->phase == 0)
-        atomic_fetch_add(&job->ran, 1);
+    if (job->phase == 0) atomic_fetch_add(&job->ran, 1);
     job->entry->phases[job->phase](job->session->work, worker, job->workers);
     leave_numbers(numbers);
 }
@@ -91,8 +86,7 @@ static void run_by_phase(Job *job)
     for (job->phase = 0; job->phase < job->entry->nphases; job->phase++) {
         double since = o->trace ? seconds_now() : 0;
         o->parallel_for(o->user, job->workers, run_one_phase, job);
-        if (o->trace)
-            trace(job->session, job->entry, job->phase, since);
+        if (o->trace) trace(job->session, job->entry, job->phase, since);
     }
 }
 
@@ -103,8 +97,7 @@ static nnrt_pool *pool_of(nnrt_session *s)
         s->pool = NULL;
         nnrt__barrier_init(&s->barrier);
     }
-    if (!s->pool)
-        s->pool = nnrt__pool_new(s->options.workers);
+    if (!s->pool) s->pool = nnrt__pool_new(s->options.workers);
     return s->pool;
 }
 
@@ -182,10 +175,8 @@ static int32_t explain_nonfinite(nnrt_session *s, const nnrt_entry *e)
 
 static int32_t explain(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b, int32_t status)
 {
-    if (status == NNRT_ERR_INDEX)
-        return explain_index(s, e, b);
-    if (status == NNRT_ERR_NONFINITE)
-        return explain_nonfinite(s, e);
+    if (status == NNRT_ERR_INDEX) return explain_index(s, e, b);
+    if (status == NNRT_ERR_NONFINITE) return explain_nonfinite(s, e);
     return nnrt__fail(&s->fault, status, "`%s` (%s): %s", e->name, s->model->source, nnrt_status_text(status));
 }
 
@@ -206,14 +197,10 @@ static int32_t need_grads_of(nnrt_session *s, const nnrt_entry *e)
 static int32_t ready(nnrt_session *s, const nnrt_entry *e, int32_t entry)
 {
     int32_t status = nnrt__need_values(s);
-    if (!status && !s->bindings[entry].solved)
-        status = nnrt__solve(s, entry);
-    if (!status && e->kind == NNRT_UPDATE)
-        status = need_grads_of(s, e);
-    if (!status && e->kind == NNRT_GRAD)
-        status = nnrt__need_grads(s);
-    if (!status && trains(e))
-        status = nnrt__need_opt(s);
+    if (!status && !s->bindings[entry].solved) status = nnrt__solve(s, entry);
+    if (!status && e->kind == NNRT_UPDATE) status = need_grads_of(s, e);
+    if (!status && e->kind == NNRT_GRAD) status = nnrt__need_grads(s);
+    if (!status && trains(e)) status = nnrt__need_opt(s);
     return status;
 }
 
@@ -239,24 +226,20 @@ static int32_t call(nnrt_session *s, const nnrt_entry *e, nnrt_binding *b)
 int32_t nnrt_run(nnrt_session *s, int32_t entry)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
+    if (status) return status;
     const nnrt_entry *e = &s->model->entries[entry];
     nnrt_binding *b = &s->bindings[entry];
     s->ran = 0;
     status = ready(s, e, entry);
-    if (status)
-        return status;
+    if (status) return status;
     status = call(s, e, b);
     if (e->kind == NNRT_GRAD && (!status || status == NNRT_ERR_NONFINITE)) {
         s->grads_finite = !status && (s->grads_finite || !s->has_grads || s->grads_train != e->train);
         s->has_grads = true;
         s->grads_train = e->train;
     }
-    if (status)
-        return explain(s, e, b, status);
-    if (trains(e))
-        s->clock.step++;
+    if (status) return explain(s, e, b, status);
+    if (trains(e)) s->clock.step++;
     return NNRT_OK;
 }
 
@@ -269,10 +252,8 @@ const double *nnrt_totals(const nnrt_session *s, int32_t entry)
 int32_t nnrt_clear_totals(nnrt_session *s, int32_t entry)
 {
     int32_t status = nnrt__need_entry(s, entry);
-    if (status)
-        return status;
-    for (uint32_t i = 0; i < s->model->entries[entry].ntotals; i++)
-        s->bindings[entry].totals[i] = 0;
+    if (status) return status;
+    for (uint32_t i = 0; i < s->model->entries[entry].ntotals; i++) s->bindings[entry].totals[i] = 0;
     return NNRT_OK;
 }
 

@@ -19,8 +19,7 @@ const char *nnrt__file_dtype(uint32_t dtype)
 static int64_t file_dtype_bytes(const char *name)
 {
     for (size_t i = 0; i < sizeof file_dtypes / sizeof *file_dtypes; i++)
-        if (!strcmp(file_dtypes[i].name, name))
-            return file_dtypes[i].bytes;
+        if (!strcmp(file_dtypes[i].name, name)) return file_dtypes[i].bytes;
     return 0;
 }
 
@@ -41,15 +40,13 @@ static bool broken(Reader *r, const char *what)
 
 static void skip_space(Reader *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
-        r->at++;
+    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')) r->at++;
 }
 
 static bool accept(Reader *r, char c)
 {
     skip_space(r);
-    if (r->at == r->end || *r->at != (unsigned char)c)
-        return false;
+    if (r->at == r->end || *r->at != (unsigned char)c) return false;
     r->at++;
     return true;
 }
@@ -97,12 +94,10 @@ static bool read_code(Reader *r)
     for (int i = 0; i < 4; i++, r->at++) {
         unsigned char d = r->at < r->end ? *r->at : 0;
         uint32_t digit = d >= '0' && d <= '9' ? (uint32_t)(d - '0') : (uint32_t)((d | 32) - 'a' + 10);
-        if (digit > 15 || (d | 32) < '0')
-            return broken(r, "has a broken \\u in a string");
+        if (digit > 15 || (d | 32) < '0') return broken(r, "has a broken \\u in a string");
         c = c << 4 | digit;
     }
-    if (c == 0 || (c >= 0xd800 && c < 0xe000))
-        return broken(r, "has a character that no name may hold");
+    if (c == 0 || (c >= 0xd800 && c < 0xe000)) return broken(r, "has a character that no name may hold");
     put_utf8(r, c);
     return true;
 }
@@ -116,8 +111,7 @@ static bool read_escape(Reader *r)
         r->at++;
         return read_code(r);
     }
-    if (!found)
-        return broken(r, "has an unknown escape in a string");
+    if (!found) return broken(r, "has an unknown escape in a string");
     *r->strings++ = to[found - from];
     r->at++;
     return true;
@@ -129,16 +123,13 @@ static bool copy_utf8(Reader *r)
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char c = *r->at;
     int n = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc0 && c < 0xe0 ? 2 : 0;
-    if (n == 0 || r->end - r->at < n)
-        return broken(r, "is no valid UTF-8");
+    if (n == 0 || r->end - r->at < n) return broken(r, "is no valid UTF-8");
     uint32_t code = c & (0xffu >> (n + 1));
     for (int i = 1; i < n; i++) {
-        if ((r->at[i] & 0xc0) != 0x80)
-            return broken(r, "is no valid UTF-8");
+        if ((r->at[i] & 0xc0) != 0x80) return broken(r, "is no valid UTF-8");
         code = code << 6 | (r->at[i] & 0x3f);
     }
-    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-        return broken(r, "is no valid UTF-8");
+    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return broken(r, "is no valid UTF-8");
     memcpy(r->strings, r->at, (size_t)n);
     r->strings += n;
     r->at += n;
@@ -147,8 +138,7 @@ static bool copy_utf8(Reader *r)
 
 static bool read_string(Reader *r, const char **out)
 {
-    if (!expect(r, '"'))
-        return false;
+    if (!expect(r, '"')) return false;
     *out = r->strings;
     while (r->at < r->end && *r->at != '"') {
         unsigned char c = *r->at;
@@ -164,8 +154,7 @@ static bool read_string(Reader *r, const char **out)
             *r->strings++ = (char)c;
             r->at++;
         }
-        if (!good)
-            return false;
+        if (!good) return false;
     }
     *r->strings++ = 0;
     return expect(r, '"');
@@ -175,17 +164,14 @@ static bool read_string(Reader *r, const char **out)
 static bool read_sizes(Reader *r, int64_t *out, uint32_t cap, uint32_t *out_n)
 {
     uint32_t n = 0;
-    if (!expect(r, '['))
-        return false;
+    if (!expect(r, '[')) return false;
     if (accept(r, ']')) {
         *out_n = 0;
         return true;
     }
     do {
-        if (n == cap)
-            return broken(r, "has a list that is too long");
-        if (!read_number(r, &out[n++]))
-            return false;
+        if (n == cap) return broken(r, "has a list that is too long");
+        if (!read_number(r, &out[n++])) return false;
     } while (accept(r, ','));
     *out_n = n;
     return expect(r, ']');
@@ -195,8 +181,7 @@ static bool read_offsets(Reader *r, nnrt_file_tensor *t)
 {
     int64_t pair[2];
     uint32_t n;
-    if (!read_sizes(r, pair, 2, &n))
-        return false;
+    if (!read_sizes(r, pair, 2, &n)) return false;
     t->begin = pair[0];
     t->end = n == 2 ? pair[1] : -1;
     return n == 2 || broken(r, "has data_offsets that are no pair");
@@ -205,8 +190,7 @@ static bool read_offsets(Reader *r, nnrt_file_tensor *t)
 static bool read_field(Reader *r, nnrt_file_tensor *t, unsigned *seen)
 {
     const char *key;
-    if (!read_string(r, &key) || !expect(r, ':'))
-        return false;
+    if (!read_string(r, &key) || !expect(r, ':')) return false;
     unsigned bit = !strcmp(key, "dtype") ? 1 : !strcmp(key, "shape") ? 2 : !strcmp(key, "data_offsets") ? 4 : 0;
     if (!bit || *seen & bit)
         return broken(r, bit ? "tells a field of a tensor twice" : "has an unknown field in a tensor");
@@ -219,24 +203,19 @@ static bool read_field(Reader *r, nnrt_file_tensor *t, unsigned *seen)
 static bool check_extent(Reader *r, const nnrt_file_tensor *t)
 {
     int64_t bytes = file_dtype_bytes(t->dtype);
-    if (bytes == 0)
-        return broken(r, "has an unknown dtype");
+    if (bytes == 0) return broken(r, "has an unknown dtype");
     for (uint32_t i = 0; i < t->rank; i++)
-        if (__builtin_mul_overflow(bytes, t->dims[i], &bytes))
-            return broken(r, "has a shape that is too large");
-    if (t->begin > t->end || t->end - t->begin != bytes)
-        return broken(r, "has data_offsets that do not fit the shape");
+        if (__builtin_mul_overflow(bytes, t->dims[i], &bytes)) return broken(r, "has a shape that is too large");
+    if (t->begin > t->end || t->end - t->begin != bytes) return broken(r, "has data_offsets that do not fit the shape");
     return true;
 }
 
 static bool grow(Reader *r, void **at, int64_t n, int64_t *cap, size_t size)
 {
-    if (n < *cap)
-        return true;
+    if (n < *cap) return true;
     int64_t wider = *cap ? 2 * *cap : 16;
     void *moved = realloc(*at, (size_t)wider * size);
-    if (!moved)
-        return nnrt__fail(r->fault, NNRT_ERR_MEMORY, "there is no memory left for its header") == NNRT_OK;
+    if (!moved) return nnrt__fail(r->fault, NNRT_ERR_MEMORY, "there is no memory left for its header") == NNRT_OK;
     *at = moved;
     *cap = wider;
     return true;
@@ -247,20 +226,14 @@ static bool read_tensor(Reader *r, const char *name)
     nnrt_file_header *h = r->header;
     nnrt_file_tensor t = {.name = name};
     unsigned seen = 0;
-    if (strlen(name) > NNRT__MAX_NAME)
-        return broken(r, "has a name of more than 255 bytes");
-    if (!expect(r, '{'))
-        return false;
+    if (strlen(name) > NNRT__MAX_NAME) return broken(r, "has a name of more than 255 bytes");
+    if (!expect(r, '{')) return false;
     do {
-        if (!read_field(r, &t, &seen))
-            return false;
+        if (!read_field(r, &t, &seen)) return false;
     } while (accept(r, ','));
-    if (!expect(r, '}'))
-        return false;
-    if (seen != 7)
-        return broken(r, "has a tensor without dtype, shape or data_offsets");
-    if (!check_extent(r, &t) || !grow(r, (void **)&h->tensors, h->ntensors, &r->tensors_cap, sizeof t))
-        return false;
+    if (!expect(r, '}')) return false;
+    if (seen != 7) return broken(r, "has a tensor without dtype, shape or data_offsets");
+    if (!check_extent(r, &t) || !grow(r, (void **)&h->tensors, h->ntensors, &r->tensors_cap, sizeof t)) return false;
     h->tensors[h->ntensors++] = t;
     return true;
 }
@@ -268,12 +241,9 @@ static bool read_tensor(Reader *r, const char *name)
 static bool read_metadata(Reader *r)
 {
     nnrt_file_header *h = r->header;
-    if (h->metadata)
-        return broken(r, "has two __metadata__");
-    if (!grow(r, (void **)&h->metadata, 0, &r->metadata_cap, 2 * sizeof *h->metadata) || !expect(r, '{'))
-        return false;
-    if (accept(r, '}'))
-        return true;
+    if (h->metadata) return broken(r, "has two __metadata__");
+    if (!grow(r, (void **)&h->metadata, 0, &r->metadata_cap, 2 * sizeof *h->metadata) || !expect(r, '{')) return false;
+    if (accept(r, '}')) return true;
     do {
         const char *key, *value;
         if (!read_string(r, &key) || !expect(r, ':') || !read_string(r, &value) ||
@@ -287,19 +257,15 @@ static bool read_metadata(Reader *r)
 
 static bool read_members(Reader *r)
 {
-    if (r->at == r->end || *r->at != '{')
-        return broken(r, "does not begin with `{`");
+    if (r->at == r->end || *r->at != '{') return broken(r, "does not begin with `{`");
     r->at++;
     if (!accept(r, '}')) {
         do {
             const char *name;
-            if (!read_string(r, &name) || !expect(r, ':'))
-                return false;
-            if (!(strcmp(name, "__metadata__") ? read_tensor(r, name) : read_metadata(r)))
-                return false;
+            if (!read_string(r, &name) || !expect(r, ':')) return false;
+            if (!(strcmp(name, "__metadata__") ? read_tensor(r, name) : read_metadata(r))) return false;
         } while (accept(r, ','));
-        if (!expect(r, '}'))
-            return false;
+        if (!expect(r, '}')) return false;
     }
     skip_space(r);
     return r->at == r->end || broken(r, "goes on after its end");
@@ -309,8 +275,7 @@ static bool read_members(Reader *r)
 static int by_begin(const void *a, const void *b)
 {
     const nnrt_file_tensor *x = a, *y = b;
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
 }
 
@@ -329,21 +294,17 @@ static bool check_whole(Reader *r, int64_t data_bytes)
 {
     nnrt_file_header *h = r->header;
     int64_t reached = 0;
-    if (h->ntensors > 0)
-        qsort(h->tensors, (size_t)h->ntensors, sizeof *h->tensors, by_begin);
+    if (h->ntensors > 0) qsort(h->tensors, (size_t)h->ntensors, sizeof *h->tensors, by_begin);
     for (int64_t i = 0; i < h->ntensors; reached = h->tensors[i++].end)
-        if (h->tensors[i].begin != reached)
-            return broken(r, "leaves a hole or an overlap between its tensors");
+        if (h->tensors[i].begin != reached) return broken(r, "leaves a hole or an overlap between its tensors");
     if (reached != data_bytes)
         return nnrt__fail(r->fault, NNRT_ERR_FILE, "its header tells of %lld bytes of data, and it has %lld",
                           (long long)reached, (long long)data_bytes) == NNRT_OK;
-    if (h->ntensors > 0)
-        qsort(h->tensors, (size_t)h->ntensors, sizeof *h->tensors, by_name);
+    if (h->ntensors > 0) qsort(h->tensors, (size_t)h->ntensors, sizeof *h->tensors, by_name);
     for (int64_t i = 1; i < h->ntensors; i++)
         if (!by_name(&h->tensors[i - 1], &h->tensors[i]))
             return nnrt__fail(r->fault, NNRT_ERR_FILE, "it has two tensors `%s`", h->tensors[i].name) == NNRT_OK;
-    if (h->nmetadata > 0)
-        qsort(h->metadata, (size_t)h->nmetadata, 2 * sizeof *h->metadata, by_key);
+    if (h->nmetadata > 0) qsort(h->metadata, (size_t)h->nmetadata, 2 * sizeof *h->metadata, by_key);
     for (int64_t i = 1; i < h->nmetadata; i++)
         if (!by_key(&h->metadata[2 * i - 2], &h->metadata[2 * i]))
             return broken(r, "tells a key of __metadata__ twice");
@@ -354,12 +315,10 @@ int32_t nnrt__header_read(nnrt_fault *fault, const char *text, size_t n, int64_t
 {
     memset(out, 0, sizeof *out);
     out->strings = malloc(n + 1);
-    if (!out->strings)
-        return nnrt__fail(fault, NNRT_ERR_MEMORY, "there is no memory left for its header");
+    if (!out->strings) return nnrt__fail(fault, NNRT_ERR_MEMORY, "there is no memory left for its header");
     const unsigned char *start = (const unsigned char *)text;
     Reader r = {.fault = fault, .at = start, .start = start, .end = start + n, .strings = out->strings, .header = out};
-    if (read_members(&r) && check_whole(&r, data_bytes))
-        return NNRT_OK;
+    if (read_members(&r) && check_whole(&r, data_bytes)) return NNRT_OK;
     nnrt__header_free(out);
     return NNRT_ERR_FILE;
 }
@@ -375,15 +334,13 @@ void nnrt__header_free(nnrt_file_header *header)
 const nnrt_file_tensor *nnrt__header_find(const nnrt_file_header *header, const char *name)
 {
     nnrt_file_tensor key = {.name = name};
-    if (header->ntensors == 0)
-        return NULL;
+    if (header->ntensors == 0) return NULL;
     return bsearch(&key, header->tensors, (size_t)header->ntensors, sizeof key, by_name);
 }
 
 const char *nnrt__header_metadata(const nnrt_file_header *header, const char *key)
 {
     for (int64_t i = 0; i < header->nmetadata; i++)
-        if (!strcmp(header->metadata[2 * i], key))
-            return header->metadata[2 * i + 1];
+        if (!strcmp(header->metadata[2 * i], key)) return header->metadata[2 * i + 1];
     return NULL;
 }

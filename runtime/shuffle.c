@@ -28,8 +28,7 @@ static int64_t draw_below(uint64_t seed, uint64_t epoch, int64_t below)
 
 void nnrt_shuffle(uint64_t seed, uint64_t epoch, int64_t *out_order, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        out_order[i] = i;
+    for (int64_t i = 0; i < n; i++) out_order[i] = i;
     for (int64_t i = n - 1; i > 0; i--) {
         int64_t j = draw_below(seed, epoch, i + 1), kept = out_order[i];
         out_order[i] = out_order[j];

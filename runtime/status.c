@@ -40,7 +40,6 @@ int32_t nnrt__fail(nnrt_fault *fault, int32_t status, const char *format, ...)
 
 int32_t nnrt__say(const nnrt_fault *fault, int32_t status, char *message, size_t size)
 {
-    if (message && size > 0)
-        snprintf(message, size, "%s", status ? fault->text : "");
+    if (message && size > 0) snprintf(message, size, "%s", status ? fault->text : "");
     return status;
 }

@@ -11,22 +11,19 @@
 
 static char *place_of(const nnrt_areas *a, const nnrt_tensor *t)
 {
-    if (t->role != NNRT_OPT)
-        return a->params + t->offset;
+    if (t->role != NNRT_OPT) return a->params + t->offset;
     return a->opt ? a->opt + t->offset : NULL;
 }
 
 /* ---- text ---- */
 static void add_bytes(nnrt_text *g, const void *from, size_t n)
 {
-    if (g->failed)
-        return;
+    if (g->failed) return;
     if (g->n + n > g->cap) {
         size_t cap = 2 * (g->n + n) + 256;
         char *moved = realloc(g->at, cap);
         g->failed = !moved;
-        if (!moved)
-            return;
+        if (!moved) return;
         g->at = moved;
         g->cap = cap;
     }
@@ -92,8 +89,7 @@ static void finish_metadata(nnrt_saving *s, const nnrt_areas *a)
     char key[NNRT__MAX_NAME + 16];
     for (uint32_t i = 0; i < a->model->ntensors; i++) {
         const nnrt_tensor *t = &a->model->tensors[i];
-        if (!place_of(a, t))
-            continue;
+        if (!place_of(a, t)) continue;
         snprintf(key, sizeof key, "crc32c:%s", t->name);
         add_sum(s, key, nnrt__crc32c(place_of(a, t), (size_t)t->bytes));
     }
@@ -148,10 +144,8 @@ static void compose(nnrt_saving *s, const nnrt_areas *areas)
     finish_metadata(s, areas);
     each_saved(&w, write_entry);
     add_text(g, "}");
-    while (g->n % 8 && !g->failed)
-        add_text(g, " ");
-    for (int i = 0; i < 8 && !g->failed; i++)
-        g->at[i] = (char)((uint64_t)(g->n - 8) >> (8 * i));
+    while (g->n % 8 && !g->failed) add_text(g, " ");
+    for (int i = 0; i < 8 && !g->failed; i++) g->at[i] = (char)((uint64_t)(g->n - 8) >> (8 * i));
     each_saved(&w, write_data);
 }
 
@@ -172,8 +166,7 @@ char *nnrt__file_shape(const nnrt_file_tensor *t, char *buffer, size_t size)
     size_t at = (size_t)snprintf(buffer, size, "%s", t->dtype);
     for (uint32_t i = 0; i < t->rank && at < size; i++)
         at += (size_t)snprintf(buffer + at, size - at, "%s%lld", i ? ", " : "[", (long long)t->dims[i]);
-    if (t->rank > 0 && at < size)
-        snprintf(buffer + at, size - at, "]");
+    if (t->rank > 0 && at < size) snprintf(buffer + at, size - at, "]");
     for (char *c = buffer; *c && *c != '['; c++) /* f32, as the language writes it */
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     return buffer;
@@ -181,8 +174,7 @@ char *nnrt__file_shape(const nnrt_file_tensor *t, char *buffer, size_t size)
 
 bool nnrt__same_shape(const nnrt_tensor *t, const nnrt_file_tensor *f)
 {
-    if (strcmp(f->dtype, nnrt__file_dtype(t->dtype)) || f->rank != t->rank)
-        return false;
+    if (strcmp(f->dtype, nnrt__file_dtype(t->dtype)) || f->rank != t->rank) return false;
     return t->rank == 0 || !memcmp(f->dims, t->dims, t->rank * sizeof *t->dims);
 }
 
@@ -190,8 +182,7 @@ int nnrt__checkpoint_format(const nnrt_file_header *h)
 {
     static const char prefix[] = "nnc-checkpoint-";
     const char *format = nnrt__header_metadata(h, "format");
-    if (!format || strncmp(format, prefix, sizeof prefix - 1))
-        return 0;
+    if (!format || strncmp(format, prefix, sizeof prefix - 1)) return 0;
     long version = strtol(format + sizeof prefix - 1, NULL, 10);
     return version > 0 && version <= INT_MAX ? (int)version : 0;
 }
@@ -213,8 +204,7 @@ static int32_t match_tensor(const nnrt_loading *l, const nnrt_tensor *t)
     if (!f)
         return nnrt__fail(l->fault, NNRT_ERR_SHAPE, "%s: it lacks `%s`, which is %s (%s)%s", l->path, t->name, wanted,
                           t->where, hash_note(l));
-    if (nnrt__same_shape(t, f))
-        return NNRT_OK;
+    if (nnrt__same_shape(t, f)) return NNRT_OK;
     return nnrt__fail(l->fault, NNRT_ERR_SHAPE, "%s: `%s` is %s (%s), and the file has %s%s", l->path, t->name, wanted,
                       t->where, nnrt__file_shape(f, given, sizeof given), hash_note(l));
 }
@@ -230,8 +220,7 @@ int32_t nnrt__loading_match(const nnrt_loading *l, bool opt)
     const nnrt_model *m = l->model;
     for (uint32_t i = 0; i < m->ntensors; i++) {
         int32_t status = (m->tensors[i].role == NNRT_OPT) == opt ? match_tensor(l, &m->tensors[i]) : NNRT_OK;
-        if (status)
-            return status;
+        if (status) return status;
     }
     for (int64_t i = 0; i < l->header.ntensors; i++) {
         const char *name = l->header.tensors[i].name;
@@ -267,8 +256,7 @@ static int32_t check_metadata(const nnrt_loading *l)
     if (!wanted && nnrt__checkpoint_format(h))
         return nnrt__fail(l->fault, NNRT_ERR_FILE, "%s: it is damaged: its metadata lacks a checksum", l->path);
     for (int64_t i = 0; i < h->nmetadata; i++)
-        if (strcmp(h->metadata[2 * i], "crc32c"))
-            sum ^= nnrt__pair_sum(h->metadata[2 * i], h->metadata[2 * i + 1]);
+        if (strcmp(h->metadata[2 * i], "crc32c")) sum ^= nnrt__pair_sum(h->metadata[2 * i], h->metadata[2 * i + 1]);
     return wanted && differs(sum, wanted) ? damaged(l, "its metadata", sum, wanted) : NNRT_OK;
 }
 
@@ -281,8 +269,7 @@ static int32_t check_sums(const nnrt_loading *l)
         const char *wanted = nnrt__header_metadata(&l->header, key);
         uint32_t sum = wanted ? nnrt__crc32c(l->data + t->begin, (size_t)(t->end - t->begin)) : 0;
         snprintf(name, sizeof name, "`%s`", t->name);
-        if (wanted && differs(sum, wanted))
-            return damaged(l, name, sum, wanted);
+        if (wanted && differs(sum, wanted)) return damaged(l, name, sum, wanted);
     }
     return NNRT_OK;
 }
@@ -290,10 +277,8 @@ static int32_t check_sums(const nnrt_loading *l)
 static int32_t read_header_text(nnrt_loading *l, uint64_t length)
 {
     l->text = malloc((size_t)length + 1);
-    if (!l->text)
-        return nnrt__fail(l->fault, NNRT_ERR_MEMORY, "%s: there is no memory left to read it", l->path);
-    if (!nnrt__read_at(l->file, l->text, (size_t)length, 8))
-        return nnrt__failed_to(l->fault, "read", l->path);
+    if (!l->text) return nnrt__fail(l->fault, NNRT_ERR_MEMORY, "%s: there is no memory left to read it", l->path);
+    if (!nnrt__read_at(l->file, l->text, (size_t)length, 8)) return nnrt__failed_to(l->fault, "read", l->path);
     nnrt_fault why;
     int32_t status = nnrt__header_read(&why, l->text, (size_t)length, l->data_bytes, &l->header);
     return status ? nnrt__fail(l->fault, status, "%s: %.500s", l->path, why.text) : NNRT_OK;
@@ -304,15 +289,12 @@ static int32_t read_header(nnrt_loading *l)
     struct stat info;
     unsigned char prefix[8];
     uint64_t length = 0;
-    if (fstat(l->file, &info))
-        return nnrt__failed_to(l->fault, "read", l->path);
+    if (fstat(l->file, &info)) return nnrt__failed_to(l->fault, "read", l->path);
     if (!S_ISREG(info.st_mode) || info.st_size < 8)
         return nnrt__fail(l->fault, NNRT_ERR_FILE, "%s: it is no safetensors file: %s", l->path,
                           S_ISREG(info.st_mode) ? "it has fewer than 8 bytes" : "it is no plain file");
-    if (!nnrt__read_at(l->file, prefix, sizeof prefix, 0))
-        return nnrt__failed_to(l->fault, "read", l->path);
-    for (int i = 7; i >= 0; i--)
-        length = length << 8 | prefix[i];
+    if (!nnrt__read_at(l->file, prefix, sizeof prefix, 0)) return nnrt__failed_to(l->fault, "read", l->path);
+    for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
     if (length > NNRT__MAX_HEADER || (int64_t)length > info.st_size - 8)
         return nnrt__fail(l->fault, NNRT_ERR_FILE, "%s: it is no safetensors file, or cut short: its header would have "
                           "%llu bytes", l->path, (unsigned long long)length);
@@ -325,19 +307,16 @@ int32_t nnrt__loading_open(nnrt_loading *l, nnrt_fault *fault, const nnrt_model 
 {
     *l = (nnrt_loading){.fault = fault, .model = m, .path = path};
     l->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (l->file < 0)
-        return nnrt__failed_to(fault, "read", path);
+    if (l->file < 0) return nnrt__failed_to(fault, "read", path);
     return read_header(l);
 }
 
 int32_t nnrt__loading_data(nnrt_loading *l)
 {
     int32_t status = check_metadata(l);
-    if (status)
-        return status;
+    if (status) return status;
     l->data = malloc((size_t)l->data_bytes + 1);
-    if (!l->data)
-        return nnrt__fail(l->fault, NNRT_ERR_MEMORY, "%s: there is no memory left to read it", l->path);
+    if (!l->data) return nnrt__fail(l->fault, NNRT_ERR_MEMORY, "%s: there is no memory left to read it", l->path);
     if (!nnrt__read_at(l->file, l->data, (size_t)l->data_bytes, (off_t)l->data_at))
         return nnrt__failed_to(l->fault, "read", l->path);
     return check_sums(l);
@@ -355,8 +334,7 @@ void nnrt__loading_copy(const nnrt_loading *l, const nnrt_areas *areas)
 
 void nnrt__loading_close(nnrt_loading *l)
 {
-    if (l->file >= 0)
-        close(l->file);
+    if (l->file >= 0) close(l->file);
     free(l->text);
     free(l->data);
     nnrt__header_free(&l->header);

@@ -24,12 +24,9 @@ static int32_t load(nnrt_fault *fault, const nnrt_model *m, void *params, const 
     nnrt_loading l;
     nnrt_areas areas = {m, params, NULL};
     int32_t status = nnrt__loading_open(&l, fault, m, path);
-    if (!status)
-        status = nnrt__loading_match(&l, false);
-    if (!status)
-        status = nnrt__loading_data(&l);
-    if (!status)
-        nnrt__loading_copy(&l, &areas);
+    if (!status) status = nnrt__loading_match(&l, false);
+    if (!status) status = nnrt__loading_data(&l);
+    if (!status) nnrt__loading_copy(&l, &areas);
     nnrt__loading_close(&l);
     return status;
 }
@@ -50,23 +47,19 @@ int32_t nnrt_load_params(const nnrt_model *model, void *params, const char *path
 int32_t nnrt_save(nnrt_session *s, const char *path)
 {
     int32_t status = nnrt__usable(s);
-    if (!status)
-        status = nnrt__need_values(s);
+    if (!status) status = nnrt__need_values(s);
     return status ? status : save(&s->fault, s->model, s->params, path);
 }
 
 int32_t nnrt_load(nnrt_session *s, const char *path)
 {
     int32_t status = nnrt__usable(s);
-    if (status)
-        return status;
+    if (status) return status;
     void *host = s->params == s->own_params ? NULL : s->params;
     status = nnrt__own_params(s);
-    if (!status)
-        status = load(&s->fault, s->model, s->own_params, path);
+    if (!status) status = load(&s->fault, s->model, s->own_params, path);
     if (status) {
-        if (host)
-            nnrt_use_params(s, host);
+        if (host) nnrt_use_params(s, host);
         return status;
     }
     s->own_values = true;
@@ -80,8 +73,7 @@ static bool is_wanted(const nnrt_loading *l, const nnrt_tensor *t, Tell *tell, v
 {
     const nnrt_file_tensor *f = nnrt__header_find(&l->header, t->name);
     char sentence[640], wanted[160], given[160];
-    if (f && nnrt__same_shape(t, f))
-        return true;
+    if (f && nnrt__same_shape(t, f)) return true;
     nnrt_tensor_text(t, wanted, sizeof wanted);
     if (f)
         snprintf(sentence, sizeof sentence, "`%s` is %s (%s), and the file has %s: it keeps its first values", t->name,
@@ -89,8 +81,7 @@ static bool is_wanted(const nnrt_loading *l, const nnrt_tensor *t, Tell *tell, v
     else
         snprintf(sentence, sizeof sentence, "`%s`, %s (%s), is not in the file: it keeps its first values", t->name,
                  wanted, t->where);
-    if (tell)
-        tell(user, sentence);
+    if (tell) tell(user, sentence);
     return false;
 }
 
@@ -104,8 +95,7 @@ static int64_t compare(const nnrt_loading *l, Tell *tell, void *user)
         taken += m->tensors[i].role != NNRT_OPT && is_wanted(l, &m->tensors[i], tell, user);
     for (int64_t i = 0; tell && i < l->header.ntensors; i++) {
         const char *name = l->header.tensors[i].name;
-        if (nnrt_find_tensor(m, name) >= 0 || strchr(name, '/'))
-            continue;
+        if (nnrt_find_tensor(m, name) >= 0 || strchr(name, '/')) continue;
         snprintf(sentence, sizeof sentence, "the file's `%s` is not in `%s`: it is left out", name, m->name);
         tell(user, sentence);
     }
@@ -115,22 +105,18 @@ static int64_t compare(const nnrt_loading *l, Tell *tell, void *user)
 int32_t nnrt_load_matching(nnrt_session *s, const char *path, Tell *tell, void *user)
 {
     int32_t status = nnrt__usable(s);
-    if (!status)
-        status = nnrt__need_values(s);
-    if (status)
-        return status;
+    if (!status) status = nnrt__need_values(s);
+    if (status) return status;
     if (!path || s->params != s->own_params)
         return nnrt__fail(&s->fault, NNRT_ERR_STATE, "loading what matches needs a path, and a session with values of "
                           "its own");
     nnrt_loading l;
     nnrt_areas areas = {s->model, s->own_params, NULL};
     status = nnrt__loading_open(&l, &s->fault, s->model, path);
-    if (!status)
-        status = nnrt__loading_data(&l);
+    if (!status) status = nnrt__loading_data(&l);
     if (!status && compare(&l, tell, user) == 0)
         status = nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s: nothing in it matches `%s`", path, s->model->name);
-    if (!status)
-        nnrt__loading_copy(&l, &areas);
+    if (!status) nnrt__loading_copy(&l, &areas);
     nnrt__loading_close(&l);
     return status ? status : nnrt__prepare(s);
 }
@@ -140,11 +126,9 @@ struct nnrt_file { nnrt_fault fault; nnrt_loading loading; bool opened; };
 
 int32_t nnrt_file_open(const char *path, nnrt_file **out)
 {
-    if (!path || !out)
-        return NNRT_ERR_NULL;
+    if (!path || !out) return NNRT_ERR_NULL;
     nnrt_file *f = *out = calloc(1, sizeof *f);
-    if (!f)
-        return NNRT_ERR_MEMORY;
+    if (!f) return NNRT_ERR_MEMORY;
     int32_t status = nnrt__loading_open(&f->loading, &f->fault, NULL, path);
     f->opened = !status;
     return status;
@@ -152,8 +136,7 @@ int32_t nnrt_file_open(const char *path, nnrt_file **out)
 
 void nnrt_file_close(nnrt_file *f)
 {
-    if (f)
-        nnrt__loading_close(&f->loading);
+    if (f) nnrt__loading_close(&f->loading);
     free(f);
 }
 
@@ -174,14 +157,12 @@ int32_t nnrt_file_read(nnrt_file *f, const char *name, const nnrt_tensor *as, vo
     char wanted[160];
     if (!f || !name || !as || !into)
         return f ? nnrt__fail(&f->fault, NNRT_ERR_NULL, "reading needs a name, a tensor and a place for it") : NNRT_ERR_NULL;
-    if (!f->opened)
-        return nnrt__fail(&f->fault, NNRT_ERR_STATE, "the file was not opened");
+    if (!f->opened) return nnrt__fail(&f->fault, NNRT_ERR_STATE, "the file was not opened");
     const nnrt_file_tensor *t = nnrt__header_find(&f->loading.header, name);
     if (!t || !nnrt__same_shape(as, t))
         return nnrt__fail(&f->fault, NNRT_ERR_SHAPE, "%s: it has no `%s` that is %s", f->loading.path, name,
                           nnrt_tensor_text(as, wanted, sizeof wanted));
     int32_t status = f->loading.data ? NNRT_OK : nnrt__loading_data(&f->loading);
-    if (!status)
-        memcpy(into, f->loading.data + t->begin, (size_t)as->bytes);
+    if (!status) memcpy(into, f->loading.data + t->begin, (size_t)as->bytes);
     return status;
 }

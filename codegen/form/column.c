@@ -25,8 +25,7 @@ static void column_element(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
     Column *c = context;
     Ix place = ix_new(cg, i, IX_SAME);
     Index in = {.rank = c->ix.rank + 1};
-    for (int a = 0, b = 0; a < in.rank; a++)
-        in.at[a] = a == c->axis ? place : c->ix.at[b++];
+    for (int a = 0, b = 0; a < in.rank; a++) in.at[a] = a == c->axis ? place : c->ix.at[b++];
     Fold next = fold_read(cg, c->reduce, &in, place);
     *carry = fold_carry(fold_step(cg, c->reduce, carry_fold(carry), next));
 }
@@ -167,8 +166,7 @@ static void column_last_axis(Cg *cg, void *context)
 void form_column(Cg *cg, LLVMValueRef lo, LLVMValueRef hi)
 {
     const Node *kernel = cg->kernel->node, *n = kernel->region->first;
-    while (!node_is_anchor(n))
-        n = n->next;
+    while (!node_is_anchor(n)) n = n->next;
     Column c = {.lo = lo, .hi = hi, .reduce = n, .axis = n->attr.axis};
     if (n->op == OP_SCATTER_ADD) {
         c.size = dim_value(cg, type_size(cg->program->dims, n->in[1]->type));

@@ -28,35 +28,28 @@ typedef struct Contract {
 /* ---- operands ---- */
 static void set_labels(const Contract *c, Ix *labels)
 {
-    for (int i = 0; i < c->attr->nout; i++)
-        labels[c->attr->out[i]] = c->ix.at[i];
+    for (int i = 0; i < c->attr->nout; i++) labels[c->attr->out[i]] = c->ix.at[i];
 }
 
 static void split_depth(Cg *cg, const Contract *c, Ix k, Ix *labels)
 {
-    for (int i = c->nsummed; i-- > 1;)
-        ix_split(cg, k, c->attr->sizes[c->summed[i]], &k, &labels[c->summed[i]]);
-    if (c->nsummed)
-        labels[c->summed[0]] = k;
+    for (int i = c->nsummed; i-- > 1;) ix_split(cg, k, c->attr->sizes[c->summed[i]], &k, &labels[c->summed[i]]);
+    if (c->nsummed) labels[c->summed[0]] = k;
 }
 
 static LLVMValueRef operand(Cg *cg, const Contract *c, int slot, const Ix *labels)
 {
     const int *axes = slot ? c->attr->b : c->attr->a;
     Index ix = {.rank = slot ? c->attr->nb : c->attr->na};
-    for (int i = 0; i < ix.rank; i++)
-        ix.at[i] = labels[axes[i]];
+    for (int i = 0; i < ix.rank; i++) ix.at[i] = labels[axes[i]];
     return pull(cg, c->node->in[slot], &ix);
 }
 
 static void place_tile(Cg *cg, Contract *c, int row, int vector)
 {
-    if (c->row_axis >= 0)
-        c->ix.at[c->row_axis] = c->row[row];
-    if (c->col_axis >= 0)
-        c->ix.at[c->col_axis] = c->col[vector];
-    for (int i = c->col_axis + 1; i < c->attr->nout; i++)
-        c->ix.at[i] = ix_const(cg, 0);
+    if (c->row_axis >= 0) c->ix.at[c->row_axis] = c->row[row];
+    if (c->col_axis >= 0) c->ix.at[c->col_axis] = c->col[vector];
+    for (int i = c->col_axis + 1; i < c->attr->nout; i++) c->ix.at[i] = ix_const(cg, 0);
     c->ix.rank = c->attr->nout;
     cg->kernel->mask = c->masks[vector];
 }
@@ -67,8 +60,7 @@ static LLVMValueRef add_product(Cg *cg, const Contract *c, LLVMValueRef a, LLVMV
     int lanes = lanes_of(sum);
     a = splat(cg, a, lanes);
     b = splat(cg, b, lanes);
-    if (dtype_is_float(c->node->out[0].type.dtype))
-        return multiply_add(cg, a, b, sum);
+    if (dtype_is_float(c->node->out[0].type.dtype)) return multiply_add(cg, a, b, sum);
     return LLVMBuildAdd(cg->builder, LLVMBuildMul(cg->builder, a, b, ""), sum, "");
 }
 
@@ -121,8 +113,7 @@ static LLVMValueRef add(Cg *cg, const Contract *c, LLVMValueRef x, LLVMValueRef 
 static LLVMValueRef join_sums(Cg *cg, const Contract *c, LLVMValueRef *chains)
 {
     for (int half = c->chains / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            chains[i] = add(cg, c, chains[i], chains[i + half]);
+        for (int i = 0; i < half; i++) chains[i] = add(cg, c, chains[i], chains[i + half]);
     return chains[0];
 }
 
@@ -131,8 +122,7 @@ static void depth_span(Cg *cg, Contract *c, LLVMValueRef from, LLVMValueRef to, 
 {
     LLVMBuilderRef b = cg->builder;
     Carry sums = {.n = c->rows * c->vectors * c->chains};
-    for (int i = 0; i < sums.n; i++)
-        sums.at[i] = LLVMConstNull(sum_type(cg, c));
+    for (int i = 0; i < sums.n; i++) sums.at[i] = LLVMConstNull(sum_type(cg, c));
     LLVMValueRef count = LLVMBuildNSWSub(b, to, from, "");
     LLVMValueRef whole = LLVMBuildNSWAdd(b, from, LLVMBuildAnd(b, count, const_i64(cg, -c->chains), ""), "");
     loop_each(cg, from, whole, c->chains, &sums, depth_step, c);
@@ -141,8 +131,7 @@ static void depth_span(Cg *cg, Contract *c, LLVMValueRef from, LLVMValueRef to, 
         DepthTail tail = {c, k, chain};
         loop_when(cg, LLVMBuildICmp(b, LLVMIntSLT, k, to, ""), &sums, depth_tail, &tail);
     }
-    for (int i = 0; i < c->rows * c->vectors; i++)
-        out[i] = join_sums(cg, c, &sums.at[i * c->chains]);
+    for (int i = 0; i < c->rows * c->vectors; i++) out[i] = join_sums(cg, c, &sums.at[i * c->chains]);
 }
 
 static void depth_block(Cg *cg, LLVMValueRef from, Carry *totals, void *context)
@@ -153,8 +142,7 @@ static void depth_block(Cg *cg, LLVMValueRef from, Carry *totals, void *context)
     LLVMValueRef to = LLVMBuildNSWAdd(b, from, const_i64(cg, c->block), "");
     to = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, to, c->depth, ""), to, c->depth, "");
     depth_span(cg, c, from, to, sums);
-    for (int i = 0; i < totals->n; i++)
-        totals->at[i] = add(cg, c, totals->at[i], sums[i]);
+    for (int i = 0; i < totals->n; i++) totals->at[i] = add(cg, c, totals->at[i], sums[i]);
 }
 
 /* Blocks join ascending; they are added to -0, which leaves the first as it is. */
@@ -165,8 +153,7 @@ static void depth_blocks(Cg *cg, Contract *c, LLVMValueRef *out)
     for (int i = 0; i < totals.n; i++)
         totals.at[i] = const_number(cg, t, dtype_is_float(t) ? -0.0 : 0, cg->kernel->lanes);
     loop_each(cg, const_i64(cg, 0), c->depth, c->block, &totals, depth_block, c);
-    for (int i = 0; i < totals.n; i++)
-        out[i] = totals.at[i];
+    for (int i = 0; i < totals.n; i++) out[i] = totals.at[i];
 }
 
 /* ---- tiles ---- */
@@ -335,8 +322,7 @@ static void columns_emit(Cg *cg, void *context)
 static bool label_in(const int *labels, int n, int label)
 {
     for (int i = 0; i < n; i++)
-        if (labels[i] == label)
-            return true;
+        if (labels[i] == label) return true;
     return false;
 }
 
@@ -348,13 +334,10 @@ int contract_column(const Node *n)
     const ContractAttr *c = n->attr.contract;
     int64_t width, depth = 1, size;
     int last = c->nout - 1;
-    if (last < 1 || !dim_known(c->sizes[c->out[last]], &width) || width != 1)
-        return last;
+    if (last < 1 || !dim_known(c->sizes[c->out[last]], &width) || width != 1) return last;
     for (int i = 0; i < c->nlabels; i++) {
-        if (label_in(c->out, c->nout, i))
-            continue;
-        if (!dim_known(c->sizes[i], &size))
-            return last;
+        if (label_in(c->out, c->nout, i)) continue;
+        if (!dim_known(c->sizes[i], &size)) return last;
         depth *= size;
     }
     return depth <= SHORT_SUM ? last - 1 : last;
@@ -373,13 +356,11 @@ static void choose_tile(Cg *cg, Contract *c)
     c->max_vectors = !last || c->col_axis < 0 ? 1 : cg->target->registers > 16 ? 4 : 2;
     if (c->col_axis >= 0 && dim_known(c->attr->sizes[c->attr->out[c->col_axis]], &width))
         c->max_vectors = at_most(c->max_vectors, (width + cg->kernel->lanes - 1) / cg->kernel->lanes);
-    while (c->max_vectors > 1 && c->max_vectors * c->chains * 2 > sums)
-        c->max_vectors--;
+    while (c->max_vectors > 1 && c->max_vectors * c->chains * 2 > sums) c->max_vectors--;
     c->max_rows = at_most(sums / (c->max_vectors * c->chains), MAX_ROWS);
     if (c->row_axis >= 0 && dim_known(c->attr->sizes[c->attr->out[c->row_axis]], &height))
         c->max_rows = at_most(c->max_rows, height);
-    if (c->max_rows < 1 || c->row_axis < 0)
-        c->max_rows = 1;
+    if (c->max_rows < 1 || c->row_axis < 0) c->max_rows = 1;
 }
 
 static void find_summed(Cg *cg, Contract *c)
@@ -388,8 +369,7 @@ static void find_summed(Cg *cg, Contract *c)
     c->depth_dim = dim_const(cg->program->dims, 1);
     for (int i = 0; i < a->na + a->nb; i++) {
         int label = i < a->na ? a->a[i] : a->b[i - a->na];
-        if (label_in(a->out, a->nout, label) || label_in(c->summed, c->nsummed, label))
-            continue;
+        if (label_in(a->out, a->nout, label) || label_in(c->summed, c->nsummed, label)) continue;
         c->summed[c->nsummed++] = label;
         c->depth_dim = dim_mul(cg->program->dims, c->depth_dim, a->sizes[label]);
     }
@@ -398,8 +378,7 @@ static void find_summed(Cg *cg, Contract *c)
 void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi)
 {
     const Node *n = cg->kernel->node->region->first;
-    while (n->op != OP_CONTRACT)
-        n = n->next;
+    while (n->op != OP_CONTRACT) n = n->next;
     Contract c = {.node = n, .attr = n->attr.contract, .lo = lo, .hi = hi};
     Order order = order_of_contract(n);
     c.chains = order.chains;

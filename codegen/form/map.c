@@ -43,23 +43,18 @@ void loop_prefix(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, int n, Index *ix, voi
 /* Whether every value of the body can be reached by one row-major number. */
 static bool node_is_flat(const Node *n)
 {
-    if (n->op == OP_RETURN)
-        return true;
-    if (op_info(n->op)->kind == KIND_leaf)
-        return n->op != OP_IOTA;
-    if (n->op == OP_MOVE)
-        return n->in[0]->type.rank == 0 || move_is_view(n->attr.move);
+    if (n->op == OP_RETURN) return true;
+    if (op_info(n->op)->kind == KIND_leaf) return n->op != OP_IOTA;
+    if (n->op == OP_MOVE) return n->in[0]->type.rank == 0 || move_is_view(n->attr.move);
     return op_info(n->op)->kind == KIND_elementwise;
 }
 
 static bool body_is_flat(const Node *kernel)
 {
     for (const Node *n = kernel->region->first; n; n = n->next) {
-        if (!node_is_flat(n))
-            return false;
+        if (!node_is_flat(n)) return false;
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i]->def->parent != kernel->region && n->in[i]->def->op == OP_IOTA)
-                return false;
+            if (n->in[i]->def->parent != kernel->region && n->in[i]->def->op == OP_IOTA) return false;
     }
     return true;
 }
@@ -79,8 +74,7 @@ static void map_flat(Cg *cg, LLVMValueRef lo, LLVMValueRef hi, const KernelAttr 
 {
     LLVMBuilderRef b = cg->builder;
     LLVMValueRef inner = const_i64(cg, 1);
-    for (int i = 1; i < k->prefix; i++)
-        inner = LLVMBuildNSWMul(b, inner, dim_value(cg, k->dims[i]), "");
+    for (int i = 1; i < k->prefix; i++) inner = LLVMBuildNSWMul(b, inner, dim_value(cg, k->dims[i]), "");
     Map m = {.rank = k->prefix, .ix = {.flat = true}};
     loop_lanes(cg, LLVMBuildNSWMul(b, lo, inner, ""), LLVMBuildNSWMul(b, hi, inner, ""), NULL, map_vector, &m);
 }

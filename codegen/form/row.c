@@ -21,11 +21,9 @@ static int stage_of(const Row *r, const Block *body, const Value *v)
 {
     const Node *n = v->def;
     int stage = 0;
-    if (n->parent != body)
-        return 0;
+    if (n->parent != body) return 0;
     for (int i = 0; i < r->n; i++)
-        if (r->reductions[i] == n)
-            return r->stage[i];
+        if (r->reductions[i] == n) return r->stage[i];
     for (int i = 0; i < n->nin; i++) {
         int s = stage_of(r, body, n->in[i]);
         stage = s > stage ? s : stage;
@@ -36,10 +34,8 @@ static int stage_of(const Row *r, const Block *body, const Value *v)
 static void find_reductions(Row *r, const Block *body)
 {
     for (const Node *n = body->first; n; n = n->next) {
-        if (op_info(n->op)->kind != KIND_reduce)
-            continue;
-        if (r->n == MAX_REDUCTIONS)
-            fatal("more than %d reductions in one kernel", MAX_REDUCTIONS);
+        if (op_info(n->op)->kind != KIND_reduce) continue;
+        if (r->n == MAX_REDUCTIONS) fatal("more than %d reductions in one kernel", MAX_REDUCTIONS);
         int stage = stage_of(r, body, n->in[0]) + 1;
         r->stage[r->n] = stage;
         r->reductions[r->n++] = n;
@@ -51,12 +47,9 @@ static void find_reductions(Row *r, const Block *body)
 static LLVMValueRef lanes_part(Cg *cg, LLVMValueRef v, int from, int n)
 {
     LLVMValueRef at[64];
-    if (!v)
-        return NULL;
-    if (n == 1)
-        return LLVMBuildExtractElement(cg->builder, v, const_i64(cg, from), "");
-    for (int i = 0; i < n; i++)
-        at[i] = LLVMConstInt(cg->i32, (unsigned)(from + i), false);
+    if (!v) return NULL;
+    if (n == 1) return LLVMBuildExtractElement(cg->builder, v, const_i64(cg, from), "");
+    for (int i = 0; i < n; i++) at[i] = LLVMConstInt(cg->i32, (unsigned)(from + i), false);
     return LLVMBuildShuffleVector(cg->builder, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, (unsigned)n), "");
 }
 
@@ -66,8 +59,7 @@ static Fold join_chains(Cg *cg, const Node *n, Fold *f, int vectors)
 {
     for (int half = vectors / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
-            if (f[i + half].value)
-                f[i] = fold_step(cg, n, f[i], f[i + half]);
+            if (f[i + half].value) f[i] = fold_step(cg, n, f[i], f[i + half]);
     Fold all = f[0];
     for (int half = lanes_of(all.value) / 2; half > 0; half /= 2) {
         Fold low = {lanes_part(cg, all.value, 0, half), lanes_part(cg, all.place, 0, half)};
@@ -96,8 +88,7 @@ static void straight_vector(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
     Index ix = row_index(s->row, place);
     Fold start = fold_start(cg, s->n, lanes);
     Fold f = fold_step(cg, s->n, start, fold_read(cg, s->n, &ix, place));
-    if (cg->kernel->mask)
-        f = fold_select(cg, cg->kernel->mask, f, start);
+    if (cg->kernel->mask) f = fold_select(cg, cg->kernel->mask, f, start);
     s->vectors[s->count++] = f;
 }
 
@@ -109,8 +100,7 @@ static void reduce_straight(Cg *cg, Row *r, const Node *n)
         int64_t rest = r->known - i;
         loop_lanes(cg, const_i64(cg, i), const_i64(cg, i + (rest < lanes ? rest : lanes)), NULL, straight_vector, &s);
     }
-    while (vectors < s.count)
-        vectors *= 2;
+    while (vectors < s.count) vectors *= 2;
     pull_give(cg, &n->out[0], fold_finish(cg, n, join_chains(cg, n, s.vectors, vectors)));
 }
 
@@ -141,8 +131,7 @@ static void chains_store(Cg *cg, Row *r, int i, LLVMValueRef at, Fold f)
 {
     LLVMBuilderRef b = cg->builder;
     LLVMBuildStore(b, f.value, chain_address(cg, r->values[i], chain_type(cg, r->reductions[i], 1), at));
-    if (f.place)
-        LLVMBuildStore(b, f.place, chain_address(cg, r->places[i], cg->i64, at));
+    if (f.place) LLVMBuildStore(b, f.place, chain_address(cg, r->places[i], cg->i64, at));
 }
 
 static void long_vector(Cg *cg, LLVMValueRef at, Carry *carry, void *context)
@@ -153,12 +142,10 @@ static void long_vector(Cg *cg, LLVMValueRef at, Carry *carry, void *context)
     Ix place = ix_new(cg, at, IX_STEP);
     Index ix = row_index(r, place);
     for (int i = 0; i < r->n; i++) {
-        if (r->stage[i] != r->now)
-            continue;
+        if (r->stage[i] != r->now) continue;
         Fold was = chains_load(cg, r, i, chain);
         Fold f = fold_step(cg, r->reductions[i], was, fold_read(cg, r->reductions[i], &ix, place));
-        if (cg->kernel->mask)
-            f = fold_select(cg, cg->kernel->mask, f, was);
+        if (cg->kernel->mask) f = fold_select(cg, cg->kernel->mask, f, was);
         chains_store(cg, r, i, chain, f);
     }
 }
@@ -168,16 +155,14 @@ static void chains_clear(Cg *cg, LLVMValueRef at, Carry *carry, void *context)
     Row *r = context;
     (void)carry;
     for (int i = 0; i < r->n; i++)
-        if (r->stage[i] == r->now)
-            chains_store(cg, r, i, at, fold_start(cg, r->reductions[i], cg->kernel->lanes));
+        if (r->stage[i] == r->now) chains_store(cg, r, i, at, fold_start(cg, r->reductions[i], cg->kernel->lanes));
 }
 
 static Fold chains_join(Cg *cg, Row *r, int i)
 {
     Fold f[64];
     int lanes = cg->kernel->lanes, vectors = r->chains / lanes;
-    for (int v = 0; v < vectors; v++)
-        f[v] = chains_load(cg, r, i, const_i64(cg, v * lanes));
+    for (int v = 0; v < vectors; v++) f[v] = chains_load(cg, r, i, const_i64(cg, v * lanes));
     return join_chains(cg, r->reductions[i], f, vectors);
 }
 
@@ -194,14 +179,12 @@ static void long_block(Cg *cg, LLVMValueRef from, Carry *carry, void *context)
     loop_each(cg, const_i64(cg, 0), const_i64(cg, r->chains), cg->kernel->lanes, NULL, chains_clear, r);
     loop_lanes(cg, from, to, NULL, long_vector, r);
     for (int i = 0, c = 0; i < r->n; i++) {
-        if (r->stage[i] != r->now)
-            continue;
+        if (r->stage[i] != r->now) continue;
         Fold sum = chains_join(cg, r, i);
         Fold so_far = {carry->at[c], r->places[i] ? carry->at[c + 1] : NULL};
         so_far = fold_step(cg, r->reductions[i], so_far, sum);
         carry->at[c++] = so_far.value;
-        if (so_far.place)
-            carry->at[c++] = so_far.place;
+        if (so_far.place) carry->at[c++] = so_far.place;
     }
 }
 
@@ -209,22 +192,19 @@ static void reduce_long(Cg *cg, Row *r)
 {
     Carry carry = {0};
     for (int i = 0; i < r->n; i++) {
-        if (r->stage[i] != r->now)
-            continue;
+        if (r->stage[i] != r->now) continue;
         Fold start = fold_blocks_start(cg, r->reductions[i], 1);
         r->values[i] = stack_array(cg, chain_type(cg, r->reductions[i], 1), r->chains);
         r->places[i] = start.place ? stack_array(cg, cg->i64, r->chains) : NULL;
         carry.at[carry.n++] = start.value;
-        if (start.place)
-            carry.at[carry.n++] = start.place;
+        if (start.place) carry.at[carry.n++] = start.place;
     }
     if (r->block)
         loop_each(cg, const_i64(cg, 0), r->size, r->block, &carry, long_block, r);
     else
         long_block(cg, const_i64(cg, 0), &carry, r);
     for (int i = 0, c = 0; i < r->n; i++) {
-        if (r->stage[i] != r->now)
-            continue;
+        if (r->stage[i] != r->now) continue;
         Fold all = {carry.at[c], r->places[i] ? carry.at[c + 1] : NULL};
         c += r->places[i] ? 2 : 1;
         pull_give(cg, &r->reductions[i]->out[0], fold_finish(cg, r->reductions[i], all));
@@ -243,8 +223,7 @@ static void row_results(Cg *cg, LLVMValueRef i, Carry *carry, void *context)
 static bool has_row_result(const Node *kernel)
 {
     for (int i = 0; i < kernel->nout; i++)
-        if (kernel->out[i].type.rank > kernel->attr.kernel->prefix)
-            return true;
+        if (kernel->out[i].type.rank > kernel->attr.kernel->prefix) return true;
     return false;
 }
 
@@ -255,14 +234,12 @@ static void row_emit(Cg *cg, void *context)
     for (r->now = 1; r->now <= r->stages; r->now++) {
         if (r->known && r->known <= r->chains && r->known <= SHORT_ROW * cg->kernel->lanes) {
             for (int i = 0; i < r->n; i++)
-                if (r->stage[i] == r->now)
-                    reduce_straight(cg, r, r->reductions[i]);
+                if (r->stage[i] == r->now) reduce_straight(cg, r, r->reductions[i]);
         } else {
             reduce_long(cg, r);
         }
     }
-    if (has_row_result(cg->kernel->node))
-        loop_lanes(cg, const_i64(cg, 0), r->size, NULL, row_results, r);
+    if (has_row_result(cg->kernel->node)) loop_lanes(cg, const_i64(cg, 0), r->size, NULL, row_results, r);
     store_results(cg, r->ix.rank, &r->ix);
 }
 
@@ -277,7 +254,6 @@ void form_row(Cg *cg, LLVMValueRef lo, LLVMValueRef hi)
     r.chains = order.chains;
     r.block = order.block;
     r.size = dim_value(cg, row.dim);
-    if (!const_value(r.size, &r.known))
-        r.known = 0;
+    if (!const_value(r.size, &r.known)) r.known = 0;
     loop_prefix(cg, lo, hi, kernel->attr.kernel->prefix, &r.ix, row_emit, &r);
 }

@@ -34,8 +34,7 @@ static LLVMValueRef emit_take(Cg *cg, const Node *n, const Index *ix)
     Type w = n->in[0]->type;
     int axis = n->attr.axis, axes = n->in[1]->type.rank;
     Index out = index_spread(cg, n->out[0].type, ix), source = {.rank = axes}, in = {.rank = w.rank};
-    for (int i = 0; i < axes; i++)
-        source.at[i] = out.at[axis + i];
+    for (int i = 0; i < axes; i++) source.at[i] = out.at[axis + i];
     for (int i = 0; i < w.rank; i++)
         in.at[i] = i == axis ? named_place(cg, n->in[1], &source, w.axes[axis].dim) : out.at[i < axis ? i : i + axes - 1];
     return pull(cg, n->in[0], &in);
@@ -53,8 +52,7 @@ static LLVMValueRef emit_one_hot(Cg *cg, const Node *n, const Index *ix)
     LLVMTypeRef type = lane_type(cg, it, lanes);
     c = LLVMBuildIntCast2(b, splat(cg, c, lanes), type, true, "");
     LLVMValueRef same = LLVMBuildICmp(b, LLVMIntEQ, splat(cg, i, lanes), c, "");
-    if (t.dtype == DT_BOOL)
-        return same;
+    if (t.dtype == DT_BOOL) return same;
     return LLVMBuildSelect(b, same, const_number(cg, t.dtype, 1, lanes), const_number(cg, t.dtype, 0, lanes), "");
 }
 

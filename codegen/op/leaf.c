@@ -12,15 +12,12 @@ static LLVMValueRef int_to(Cg *cg, DType t, LLVMValueRef v)
 static LLVMValueRef number_table(Cg *cg, const Node *n)
 {
     LLVMValueRef table = memo_find(cg, 0, n, &index_none);
-    if (table)
-        return table;
+    if (table) return table;
     Type t = n->out[0].type;
     int64_t count = 0;
-    if (!dim_known(t.axes[0].dim, &count))
-        UNREACHABLE("a table of numbers without a known size");
+    if (!dim_known(t.axes[0].dim, &count)) UNREACHABLE("a table of numbers without a known size");
     LLVMValueRef *numbers = NEW_ARRAY(cg->arena, LLVMValueRef, count);
-    for (int64_t i = 0; i < count; i++)
-        numbers[i] = const_number(cg, t.dtype, n->attr.constant.values[i], 1);
+    for (int64_t i = 0; i < count; i++) numbers[i] = const_number(cg, t.dtype, n->attr.constant.values[i], 1);
     for (int64_t i = 0; i < count && t.dtype == DT_BOOL; i++)
         numbers[i] = LLVMConstInt(cg->i8, n->attr.constant.values[i] != 0, false);
     LLVMTypeRef element = stored_type(cg, t.dtype, 1);
@@ -32,8 +29,7 @@ static LLVMValueRef number_table(Cg *cg, const Node *n)
 static LLVMValueRef emit_const(Cg *cg, const Node *n, const Index *ix)
 {
     Type t = n->out[0].type;
-    if (!n->attr.constant.values)
-        return const_number(cg, t.dtype, n->attr.constant.value, 1);
+    if (!n->attr.constant.values) return const_number(cg, t.dtype, n->attr.constant.value, 1);
     return load_at(cg, t.dtype, number_table(cg, n), index_flatten(cg, t, ix));
 }
 

@@ -49,10 +49,8 @@ LLVMValueRef emit_part(Cg *cg, const Node *n, const Index *ix)
 {
     const PartAttr *p = &n->attr.part;
     Index in = index_spread(cg, n->out[0].type, ix);
-    if (n->op == OP_PAD)
-        return emit_pad(cg, n, &in);
-    if (n->op == OP_CONCAT)
-        return emit_concat(cg, n, &in);
+    if (n->op == OP_PAD) return emit_pad(cg, n, &in);
+    if (n->op == OP_CONCAT) return emit_concat(cg, n, &in);
     in.at[p->axis] = n->op == OP_SLICE ? ix_shift(cg, in.at[p->axis], p->before, false)
                                        : ix_mirror(cg, in.at[p->axis], n->in[0]->type.axes[p->axis].dim);
     return pull(cg, n->in[0], &in);

@@ -5,16 +5,14 @@
 Axis reduce_axis(const Node *n, int *out_axis)
 {
     int axis = 0;
-    while (!(n->attr.reduce.axes >> axis & 1))
-        axis++;
+    while (!(n->attr.reduce.axes >> axis & 1)) axis++;
     *out_axis = axis;
     return n->in[0]->type.axes[axis];
 }
 
 static LLVMValueRef lowest(Cg *cg, DType t, int lanes, bool highest)
 {
-    if (dtype_is_float(t))
-        return const_number(cg, t, highest ? INFINITY : -INFINITY, lanes);
+    if (dtype_is_float(t)) return const_number(cg, t, highest ? INFINITY : -INFINITY, lanes);
     int bits = 8 * dtype_bytes(t);
     uint64_t least = t == DT_U8 || t == DT_BOOL ? 0 : (uint64_t)1 << (bits - 1);
     LLVMTypeRef type = lane_type(cg, t, 1);
@@ -24,10 +22,8 @@ static LLVMValueRef lowest(Cg *cg, DType t, int lanes, bool highest)
 Fold fold_start(Cg *cg, const Node *n, int lanes)
 {
     DType t = n->in[0]->type.dtype;
-    if (n->op == OP_MAX || n->op == OP_MIN)
-        return (Fold){lowest(cg, t, lanes, n->op == OP_MIN), NULL};
-    if (n->op == OP_ARGMAX)
-        return (Fold){lowest(cg, t, lanes, false), splat(cg, const_i64(cg, INT64_MAX), lanes)};
+    if (n->op == OP_MAX || n->op == OP_MIN) return (Fold){lowest(cg, t, lanes, n->op == OP_MIN), NULL};
+    if (n->op == OP_ARGMAX) return (Fold){lowest(cg, t, lanes, false), splat(cg, const_i64(cg, INT64_MAX), lanes)};
     return (Fold){const_number(cg, t, 0, lanes), NULL};
 }
 
@@ -43,15 +39,13 @@ Fold fold_blocks_start(Cg *cg, const Node *n, int lanes)
 static LLVMValueRef compare(Cg *cg, DType t, LLVMRealPredicate real, LLVMIntPredicate with_sign,
                             LLVMIntPredicate without, LLVMValueRef a, LLVMValueRef b)
 {
-    if (dtype_is_float(t))
-        return LLVMBuildFCmp(cg->builder, real, a, b, "");
+    if (dtype_is_float(t)) return LLVMBuildFCmp(cg->builder, real, a, b, "");
     return LLVMBuildICmp(cg->builder, t == DT_U8 || t == DT_BOOL ? without : with_sign, a, b, "");
 }
 
 static LLVMValueRef is_nan(Cg *cg, DType t, LLVMValueRef v)
 {
-    if (dtype_is_float(t))
-        return LLVMBuildFCmp(cg->builder, LLVMRealUNO, v, v, "");
+    if (dtype_is_float(t)) return LLVMBuildFCmp(cg->builder, LLVMRealUNO, v, v, "");
     return LLVMConstNull(lane_type(cg, DT_BOOL, lanes_of(v)));
 }
 
@@ -100,8 +94,7 @@ Fold fold_read(Cg *cg, const Node *n, const Index *ix, Ix place)
 {
     int lanes = cg->kernel->lanes;
     Fold f = {pull_lanes(cg, n->in[0], ix, lanes), NULL};
-    if (n->op == OP_ARGMAX)
-        f.place = splat(cg, ix_lanes(cg, place), lanes);
+    if (n->op == OP_ARGMAX) f.place = splat(cg, ix_lanes(cg, place), lanes);
     return f;
 }
 
@@ -109,8 +102,7 @@ Fold fold_select(Cg *cg, LLVMValueRef mask, Fold yes, Fold no)
 {
     LLVMBuilderRef b = cg->builder;
     Fold f = {LLVMBuildSelect(b, mask, yes.value, no.value, ""), NULL};
-    if (yes.place)
-        f.place = LLVMBuildSelect(b, mask, yes.place, no.place, "");
+    if (yes.place) f.place = LLVMBuildSelect(b, mask, yes.place, no.place, "");
     return f;
 }
 
@@ -122,8 +114,7 @@ LLVMValueRef fold_finish(Cg *cg, const Node *n, Fold all)
     if (n->op == OP_ARGMAX)
         return dtype_is_float(n->out[0].type.dtype) ? LLVMBuildSIToFP(b, all.place, type, "")
                                                     : LLVMBuildIntCast2(b, all.place, type, true, "");
-    if (n->op != OP_MEAN)
-        return all.value;
+    if (n->op != OP_MEAN) return all.value;
     LLVMTypeRef one = lane_type(cg, n->out[0].type.dtype, 1);
     LLVMValueRef size = LLVMBuildSIToFP(b, dim_value(cg, reduce_axis(n, &axis).dim), one, "");
     return LLVMBuildFDiv(b, all.value, splat(cg, size, lanes), "");

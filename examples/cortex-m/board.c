@@ -35,10 +35,8 @@ static void reset(void)
 {
     *coprocessors |= 0xFu << 20; /* full access to the floating-point unit */
     __asm__ volatile("dsb\n isb");
-    for (volatile uint32_t *to = data_start, *from = data_load; to < data_end;)
-        *to++ = *from++;
-    for (volatile uint32_t *to = bss_start; to < bss_end;)
-        *to++ = 0;
+    for (volatile uint32_t *to = data_start, *from = data_load; to < data_end;) *to++ = *from++;
+    for (volatile uint32_t *to = bss_start; to < bss_end;) *to++ = 0;
     board_exit(main());
 }
 

@@ -13,8 +13,7 @@ static double totals[RINGS_TOTALS];
 static void say_hex(uint32_t v)
 {
     char text[] = "00000000 ";
-    for (int i = 7; i >= 0; i--, v >>= 4)
-        text[i] = "0123456789abcdef"[v & 15];
+    for (int i = 7; i >= 0; i--, v >>= 4) text[i] = "0123456789abcdef"[v & 15];
     board_say(text);
 }
 
@@ -30,8 +29,7 @@ static void say_number(uint32_t v)
 
 static void check(int32_t status, const char *what)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     board_say(what);
     board_say(" fails with status ");
     say_number((uint32_t)status);
@@ -63,8 +61,7 @@ static uint32_t count_right(void)
     for (int round = 0; round < 8; round++) {
         make_batch(&state);
         check(rings_predict(params, BATCH, points, guesses, work), "predicting");
-        for (int i = 0; i < BATCH; i++)
-            right += (guesses[i] > 0.5f) == (inside[i] > 0.5f);
+        for (int i = 0; i < BATCH; i++) right += (guesses[i] > 0.5f) == (inside[i] > 0.5f);
     }
     return right;
 }
@@ -92,13 +89,11 @@ int main(void)
         make_batch(&state);
         at.step = step;
         check(rings_step(params, opt, BATCH, points, inside, &at, &settings, totals, work), "a step");
-        if (step % (STEPS / REPORTS) == 0)
-            report(step);
+        if (step % (STEPS / REPORTS) == 0) report(step);
     }
     for (unsigned i = 0; i < sizeof params / 4; i++) {
         uint32_t word = 0;
-        for (int b = 3; b >= 0; b--)
-            word = word << 8 | params[4 * i + (unsigned)b];
+        for (int b = 3; b >= 0; b--) word = word << 8 | params[4 * i + (unsigned)b];
         say_hex(word);
     }
     board_say("\n");

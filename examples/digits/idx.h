@@ -17,8 +17,7 @@ static void idx_fail(const char *path, const char *why)
 static uint32_t idx_number(FILE *file, const char *path)
 {
     unsigned char b[4];
-    if (fread(b, 1, 4, file) != 4)
-        idx_fail(path, "is cut short in its header");
+    if (fread(b, 1, 4, file) != 4) idx_fail(path, "is cut short in its header");
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
@@ -32,8 +31,7 @@ static Idx idx_read(const char *path, uint32_t rank)
     if (idx_number(file, path) != (0x0800 | rank))
         idx_fail(path, "is no unpacked IDX file of bytes with the wanted number of dimensions");
     idx.rows = idx_number(file, path);
-    for (uint32_t i = 1; i < rank; i++)
-        idx.row_bytes *= idx_number(file, path);
+    for (uint32_t i = 1; i < rank; i++) idx.row_bytes *= idx_number(file, path);
     if (idx.rows < 1 || idx.row_bytes < 1 || idx.row_bytes > (1 << 20) || idx.rows > (1 << 24))
         idx_fail(path, "tells sizes that cannot be");
     idx.bytes = (uint8_t *)malloc((size_t)(idx.rows * idx.row_bytes));

@@ -11,8 +11,7 @@ enum { SHOWN = 4, SIDE = 28, CLASSES = 10 };
 /* Ends the program with the library's own sentence where a call failed. */
 static void check(int32_t status, const void *handle)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
     exit(1);
 }
@@ -22,8 +21,7 @@ static void print_picture(const uint8_t *picture)
 {
     static const char ink[] = " .:-=+*#%@";
     for (int y = 0; y < SIDE; y += 2) {
-        for (int x = 0; x < SIDE; x++)
-            putchar(ink[(picture[y * SIDE + x] + picture[(y + 1) * SIDE + x]) * 9 / 510]);
+        for (int x = 0; x < SIDE; x++) putchar(ink[(picture[y * SIDE + x] + picture[(y + 1) * SIDE + x]) * 9 / 510]);
         putchar('\n');
     }
 }
@@ -32,8 +30,7 @@ static int best_of(const float *activations)
 {
     int best = 0;
     for (int i = 1; i < CLASSES; i++)
-        if (activations[i] > activations[best])
-            best = i;
+        if (activations[i] > activations[best]) best = i;
     return best;
 }
 
@@ -61,8 +58,7 @@ static void predict(nnrt_session *session, const Idx *images, float *out)
 static void write_raw(const char *path, const void *from, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
-        idx_fail(path, "cannot be written");
+    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file)) idx_fail(path, "cannot be written");
 }
 
 int main(int argc, char **argv)
@@ -77,8 +73,7 @@ int main(int argc, char **argv)
     if (images.rows != labels.rows || images.row_bytes != SIDE * SIDE)
         idx_fail(argv[3], "does not fit its labels, or is not of 28 by 28 pictures");
     float *out = (float *)malloc((size_t)(images.rows * CLASSES) * sizeof *out);
-    if (!out)
-        idx_fail(argv[3], "is too large for this machine's memory");
+    if (!out) idx_fail(argv[3], "is too large for this machine's memory");
     predict(session, &images, out);
 
     const nnrt_model *model = nnrt_session_model(session);
@@ -88,16 +83,14 @@ int main(int argc, char **argv)
     for (int64_t i = 0; i < images.rows; i++) {
         int seen = best_of(out + i * CLASSES);
         right += seen == labels.bytes[i];
-        if (i >= SHOWN)
-            continue;
+        if (i >= SHOWN) continue;
         print_picture(images.bytes + i * images.row_bytes);
         printf("this is a %s, with probability %.3f (it is a %d)\n\n", names[seen], out[i * CLASSES + seen],
                labels.bytes[i]);
     }
     printf("%lld of %lld right: accuracy %.4f\n", (long long)right, (long long)images.rows,
            (double)right / (double)images.rows);
-    if (argc > 5)
-        write_raw(argv[5], out, (size_t)(images.rows * CLASSES) * sizeof *out);
+    if (argc > 5) write_raw(argv[5], out, (size_t)(images.rows * CLASSES) * sizeof *out);
     nnrt_session_free(session);
     nnrt_close(library);
     free(out);

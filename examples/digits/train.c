@@ -24,8 +24,7 @@ static void *area(size_t bytes)
 
 static void check(int status, int64_t step)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     fprintf(stderr, "step %lld failed with status %d\n", (long long)step, status);
     exit(1);
 }
@@ -33,16 +32,14 @@ static void check(int status, int64_t step)
 static int32_t *wide_labels(const Idx *labels)
 {
     int32_t *wide = (int32_t *)area((size_t)labels->rows * sizeof *wide);
-    for (int64_t i = 0; i < labels->rows; i++)
-        wide[i] = labels->bytes[i];
+    for (int64_t i = 0; i < labels->rows; i++) wide[i] = labels->bytes[i];
     return wide;
 }
 
 static void write_raw(const char *path, const void *from, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
-        idx_fail(path, "cannot be written");
+    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file)) idx_fail(path, "cannot be written");
 }
 
 int main(int argc, char **argv)

@@ -22,8 +22,7 @@ static Points points_read(const char *path)
     FILE *file = fopen(path, "r");
     char line[256];
     Points p = {0, (float *)malloc(MAX_POINTS * 2 * sizeof(float)), (float *)malloc(MAX_POINTS * sizeof(float))};
-    if (!file || !p.point || !p.inside)
-        points_fail(path, "cannot be opened");
+    if (!file || !p.point || !p.inside) points_fail(path, "cannot be opened");
     if (!fgets(line, sizeof line, file) || strncmp(line, "point.0,point.1,inside", 22))
         points_fail(path, "does not begin with the names point.0,point.1,inside");
     for (; p.rows < MAX_POINTS && fgets(line, sizeof line, file); p.rows++) {
@@ -31,8 +30,7 @@ static Points points_read(const char *path)
         float values[3];
         for (int i = 0; i < 3; i++, at = end + 1) {
             values[i] = strtof(at, &end);
-            if (end == at || (i < 2 && *end != ','))
-                points_fail(path, "has a line that is not three numbers");
+            if (end == at || (i < 2 && *end != ',')) points_fail(path, "has a line that is not three numbers");
         }
         memcpy(p.point + 2 * p.rows, values, 2 * sizeof(float));
         p.inside[p.rows] = values[2];

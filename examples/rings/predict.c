@@ -11,8 +11,7 @@ enum { WIDTH = 49, HEIGHT = 25 };
 /* Ends the program with the library's own sentence where a call failed. */
 static void check(int32_t status, const void *handle)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
     exit(1);
 }
@@ -39,8 +38,7 @@ static void draw_plane(nnrt_session *session)
         }
     predict(session, points, WIDTH * HEIGHT, seen);
     for (int y = 0; y < HEIGHT; y++) {
-        for (int x = 0; x < WIDTH; x++)
-            putchar(seen[y * WIDTH + x] > 0.5f ? '#' : '.');
+        for (int x = 0; x < WIDTH; x++) putchar(seen[y * WIDTH + x] > 0.5f ? '#' : '.');
         putchar('\n');
     }
 }
@@ -48,8 +46,7 @@ static void draw_plane(nnrt_session *session)
 static void write_raw(const char *path, const void *from, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
-        points_fail(path, "cannot be written");
+    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file)) points_fail(path, "cannot be written");
 }
 
 int main(int argc, char **argv)
@@ -65,16 +62,13 @@ int main(int argc, char **argv)
     check(nnrt_load(session, argv[2]), session);
     Points p = points_read(argv[3]);
     float *out = (float *)malloc((size_t)p.rows * sizeof *out + 1);
-    if (!out)
-        points_fail(argv[3], "is too large for this machine's memory");
+    if (!out) points_fail(argv[3], "is too large for this machine's memory");
     draw_plane(session);
     predict(session, p.point, p.rows, out);
     int64_t right = 0;
-    for (int64_t i = 0; i < p.rows; i++)
-        right += (out[i] > 0.5f) == (p.inside[i] > 0.5f);
+    for (int64_t i = 0; i < p.rows; i++) right += (out[i] > 0.5f) == (p.inside[i] > 0.5f);
     printf("%lld of %lld right: accuracy %.4f\n", (long long)right, (long long)p.rows, (double)right / (double)p.rows);
-    if (argc > 4)
-        write_raw(argv[4], out, (size_t)p.rows * sizeof *out);
+    if (argc > 4) write_raw(argv[4], out, (size_t)p.rows * sizeof *out);
     nnrt_session_free(session);
     nnrt_close(library);
     free(out);

@@ -24,8 +24,7 @@ static void *area(size_t bytes)
 
 static void check(int status, int64_t step)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     fprintf(stderr, "step %lld failed with status %d\n", (long long)step, status);
     exit(1);
 }
@@ -33,8 +32,7 @@ static void check(int status, int64_t step)
 static void write_raw(const char *path, const void *from, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
-    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file))
-        points_fail(path, "cannot be written");
+    if (!file || fwrite(from, 1, bytes, file) != bytes || fclose(file)) points_fail(path, "cannot be written");
 }
 
 int main(int argc, char **argv)

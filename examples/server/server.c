@@ -61,8 +61,7 @@ static void *area(int64_t bytes)
 {
     size_t padded = ((size_t)bytes + 63) / 64 * 64 + 64;
     void *at = aligned_alloc(64, padded);
-    if (!at)
-        fail("there is no memory left", 0);
+    if (!at) fail("there is no memory left", 0);
     return memset(at, 0, padded);
 }
 
@@ -74,8 +73,7 @@ static Version *hold(Answerer *a)
     for (;;) {
         Version *v = atomic_load(&a->server->current);
         atomic_store(&a->reading, v);
-        if (atomic_load(&a->server->current) == v)
-            return v;
+        if (atomic_load(&a->server->current) == v) return v;
     }
 }
 
@@ -88,8 +86,7 @@ static void answer(Answerer *a, int64_t i)
     Version *v = hold(a);
     uint64_t number = atomic_load(&v->number);
     int status = rings_predict(v->params, 1, a->server->points.point + 2 * which, &out, a->work);
-    if (status)
-        fail("predicting failed", status);
+    if (status) fail("predicting failed", status);
     bool whole = memcmp(&out, &v->says[which], sizeof out) == 0 && atomic_load(&v->number) == number;
     let_go(a);
     a->torn += !whole;
@@ -100,23 +97,19 @@ static void answer(Answerer *a, int64_t i)
 static void *answerer_main(void *argument)
 {
     Answerer *a = argument;
-    for (; a->answers < a->server->answers / WARM_SHARE; a->answers++)
-        answer(a, a->answers);
+    for (; a->answers < a->server->answers / WARM_SHARE; a->answers++) answer(a, a->answers);
     pthread_barrier_wait(&a->server->warm);
     pthread_barrier_wait(&a->server->warm);
-    for (; a->answers < a->server->answers; a->answers++)
-        answer(a, a->answers);
+    for (; a->answers < a->server->answers; a->answers++) answer(a, a->answers);
     return NULL;
 }
 
 /* ---- training and publishing ---- */
 static bool is_free(Server *s, const Version *v)
 {
-    if (v == atomic_load(&s->current))
-        return false;
+    if (v == atomic_load(&s->current)) return false;
     for (int i = 0; i < s->threads; i++)
-        if (v == atomic_load(&s->answerer[i].reading))
-            return false;
+        if (v == atomic_load(&s->answerer[i].reading)) return false;
     return true;
 }
 
@@ -124,8 +117,7 @@ static bool is_free(Server *s, const Version *v)
 static Version *free_place(Server *s)
 {
     for (int i = 0;; i = (i + 1) % PLACES)
-        if (is_free(s, &s->places[i]))
-            return &s->places[i];
+        if (is_free(s, &s->places[i])) return &s->places[i];
 }
 
 static void publish(Server *s, const void *params, uint64_t number, void *work)
@@ -135,8 +127,7 @@ static void publish(Server *s, const void *params, uint64_t number, void *work)
     memcpy(v->params, params, sizeof v->params);
     for (int i = 0; i < ASKED; i++) {
         int status = rings_predict(v->params, 1, s->points.point + 2 * i, &v->says[i], work);
-        if (status)
-            fail("predicting failed", status);
+        if (status) fail("predicting failed", status);
     }
     atomic_store(&s->current, v);
 }
@@ -151,8 +142,7 @@ static uint64_t train(Server *s, void *params, void *opt, void *work)
         at.first_sample = (uint64_t)first;
         int status = rings_step(params, opt, rows, s->points.point + 2 * first, s->points.inside + first, &at, NULL,
                                 totals, work);
-        if (status)
-            fail("training failed", status);
+        if (status) fail("training failed", status);
         publish(s, params, at.step + 1, work);
         first += rows;
         if (first >= s->points.rows) {
@@ -169,8 +159,7 @@ static void *trainer_main(void *argument)
     int64_t step = rings_bytes(RINGS_WORK_STEP, BATCH), predict = rings_bytes(RINGS_WORK_PREDICT, 1);
     void *params = area(RINGS_PARAMS_BYTES), *opt = area(RINGS_OPT_BYTES), *work = area(step > predict ? step : predict);
     int status = rings_init(params, opt, 1, NULL);
-    if (status)
-        fail("the network has no first values", status);
+    if (status) fail("the network has no first values", status);
     publish(s, params, 1, work);
     pthread_barrier_wait(&s->begun);
     uint64_t versions = train(s, params, opt, work);
@@ -187,8 +176,7 @@ static Memory memory_now(void)
 {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
-        fail("/proc/self/statm cannot be read", 0);
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1) fail("/proc/self/statm cannot be read", 0);
     fclose(file);
     return (Memory){pages * (sysconf(_SC_PAGESIZE) / 1024), mallinfo2().uordblks};
 }
@@ -197,15 +185,13 @@ static void start(Server *s, pthread_t *trainer)
 {
     pthread_barrier_init(&s->begun, NULL, 2);
     pthread_barrier_init(&s->warm, NULL, (unsigned)s->threads + 1);
-    if (pthread_create(trainer, NULL, trainer_main, s))
-        fail("a thread cannot be started", 0);
+    if (pthread_create(trainer, NULL, trainer_main, s)) fail("a thread cannot be started", 0);
     pthread_barrier_wait(&s->begun);
     for (int i = 0; i < s->threads; i++) {
         Answerer *a = &s->answerer[i];
         a->server = s;
         a->work = area(rings_bytes(RINGS_WORK_PREDICT, 1));
-        if (pthread_create(&a->thread, NULL, answerer_main, a))
-            fail("a thread cannot be started", 0);
+        if (pthread_create(&a->thread, NULL, answerer_main, a)) fail("a thread cannot be started", 0);
     }
 }
 
@@ -239,19 +225,16 @@ int main(int argc, char **argv)
     void *published;
     s.points = points_read(argv[1]);
     s.answers = answers / s.threads;
-    if (s.points.rows < ASKED)
-        points_fail(argv[1], "has too few points");
+    if (s.points.rows < ASKED) points_fail(argv[1], "has too few points");
     start(&s, &trainer);
     pthread_barrier_wait(&s.warm);
     Memory warm = memory_now();
     pthread_barrier_wait(&s.warm);
-    for (int i = 0; i < s.threads; i++)
-        pthread_join(s.answerer[i].thread, NULL);
+    for (int i = 0; i < s.threads; i++) pthread_join(s.answerer[i].thread, NULL);
     Memory end = memory_now();
     atomic_store(&s.over, true);
     pthread_join(trainer, &published);
-    for (int i = 0; i < s.threads; i++)
-        free(s.answerer[i].work);
+    for (int i = 0; i < s.threads; i++) free(s.answerer[i].work);
     free(s.points.point);
     free(s.points.inside);
     return report(&s, (uint64_t)(uintptr_t)published, warm, end);

@@ -13,8 +13,7 @@ static const int64_t x_shape[] = {ROWS, INPUTS}, y_shape[] = {ROWS}, out_shape[]
 /* Ends the program with the library's own sentence where a call failed. */
 static void check(int32_t status, const void *handle)
 {
-    if (status == NNRT_OK)
-        return;
+    if (status == NNRT_OK) return;
     fprintf(stderr, "%s\n", handle ? nnrt_error(handle) : nnrt_status_text(status));
     exit(1);
 }
@@ -22,8 +21,7 @@ static void check(int32_t status, const void *handle)
 static void print_rows(const float *values, int64_t rows, int64_t columns)
 {
     for (int64_t i = 0; i < rows; i++) {
-        for (int64_t k = 0; k < columns; k++)
-            printf(" %11.8f", (double)values[i * columns + k]);
+        for (int64_t k = 0; k < columns; k++) printf(" %11.8f", (double)values[i * columns + k]);
         putchar('\n');
     }
 }
@@ -62,8 +60,7 @@ static void print_gradients(nnrt_session *s, const float *x, const int32_t *y)
     check(nnrt_run(s, grad), s);
     printf("loss %.8f\n", nnrt_loss_of(nnrt_totals(s, grad)));
     for (uint32_t i = 0; i < model->ntensors; i++)
-        if (model->tensors[i].role == NNRT_PARAM)
-            print_gradient(s, &model->tensors[i]);
+        if (model->tensors[i].role == NNRT_PARAM) print_gradient(s, &model->tensors[i]);
 }
 
 int main(int argc, char **argv)

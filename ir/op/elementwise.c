@@ -150,7 +150,8 @@ static bool merge_shapes(Infer *i, Axis *axes, int *out_rank)
 }
 
 /* The size that a remainder is taken by, where it is one: `x % C` is an index below C. */
-static const Dim *modulus(Infer *i, const Value *v) {
+static const Dim *modulus(Infer *i, const Value *v)
+{
     double c;
     while (v->def && v->def->op == OP_CONVERT) v = v->def->in[0];
     if (v->def && v->def->op == OP_SIZE) return v->def->attr.size;
@@ -159,7 +160,8 @@ static const Dim *modulus(Infer *i, const Value *v) {
 }
 
 /* What is known of the values: a remainder is an index, a choice of indices stays one, arithmetic forgets. */
-static const Dim *result_range(Infer *i, DType t) {
+static const Dim *result_range(Infer *i, DType t)
+{
     const Node *n = i->node;
     if (!dtype_is_int(t)) return NULL;
     int first = first_alike(n->op);

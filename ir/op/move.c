@@ -11,7 +11,8 @@ static bool group_has(const Group *groups, int n, int atom)
     return false;
 }
 
-static const char *group_text(Infer *i, const Group *g) {
+static const char *group_text(Infer *i, const Group *g)
+{
     Text t = {.arena = i->arena};
     for (int k = 0; k < g->n; k++)
         text_add(&t, "%s%s", k ? "*" : "", dim_text(i->arena, i->node->attr.move->sizes[g->atoms[k]]));
@@ -62,7 +63,8 @@ static bool check_atoms(Infer *i)
 }
 
 /* The axis of the input that an output axis continues: the one that holds its first known atom. */
-static const Axis *group_source(const MoveAttr *m, const Group *g, const Type *x) {
+static const Axis *group_source(const MoveAttr *m, const Group *g, const Type *x)
+{
     for (int k = 0; k < g->n; k++)
         for (int a = 0; a < m->nin; a++)
             if (group_has(&m->in[a], 1, g->atoms[k])) return &x->axes[a];

@@ -5,8 +5,7 @@
 static bool holds(const int *labels, int n, int label)
 {
     for (int i = 0; i < n; i++)
-        if (labels[i] == label)
-            return true;
+        if (labels[i] == label) return true;
     return false;
 }
 

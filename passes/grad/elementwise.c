@@ -50,8 +50,7 @@ RULE(DIV)
 
 RULE(MOD) /* a - b*floor(a/b) */
 {
-    if (slot == 0)
-        return dy;
+    if (slot == 0) return dy;
     return neg(b, mul(b, dy, build_1(b, OP_FLOOR, quotient(b, n->in[0], n->in[1]))));
 }
 
@@ -66,10 +65,8 @@ RULE(POW)
         return build_3(b, OP_SELECT, build_2(b, OP_EQ, x, zero), zero, slope);
     }
     bool written = value_is_const(p, &power);
-    if (written && power == 0)
-        return NULL;
-    if (written)
-        return mul(b, dy, mul(b, p, power == 2 ? x : build_2(b, OP_POW, x, number(b, dy, power - 1))));
+    if (written && power == 0) return NULL;
+    if (written) return mul(b, dy, mul(b, p, power == 2 ? x : build_2(b, OP_POW, x, number(b, dy, power - 1))));
     Value *slope = mul(b, dy, mul(b, p, build_2(b, OP_POW, x, sub(b, p, number(b, dy, 1)))));
     return build_3(b, OP_SELECT, build_2(b, OP_EQ, p, zero), zero, slope);
 }

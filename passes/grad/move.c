@@ -5,8 +5,7 @@ static bool moved(const MoveAttr *m, int atom)
 {
     for (int i = 0; i < m->nin; i++)
         for (int j = 0; j < m->in[i].n; j++)
-            if (m->in[i].atoms[j] == atom)
-                return true;
+            if (m->in[i].atoms[j] == atom) return true;
     return false;
 }
 
@@ -19,8 +18,7 @@ static int count_runs(const MoveAttr *m)
 {
     int runs = 0;
     for (int i = 0; i < m->nout; i++)
-        for (int j = 0; j < m->out[i].n || j == 0; j++)
-            runs += starts_run(m, &m->out[i], j);
+        for (int j = 0; j < m->out[i].n || j == 0; j++) runs += starts_run(m, &m->out[i], j);
     return runs;
 }
 
@@ -41,15 +39,12 @@ static uint32_t cut_runs(const MoveAttr *m, MoveAttr *cut)
     for (int i = 0; i < m->nout; i++) {
         Group *run = NULL;
         cut->in[i] = m->out[i];
-        if (m->out[i].n == 0)
-            new_axis(cut);
+        if (m->out[i].n == 0) new_axis(cut);
         for (int j = 0; j < m->out[i].n; j++) {
             int atom = m->out[i].atoms[j];
-            if (starts_run(m, &m->out[i], j))
-                run = new_axis(cut);
+            if (starts_run(m, &m->out[i], j)) run = new_axis(cut);
             run->atoms[run->n++] = atom;
-            if (!moved(m, atom))
-                repeated |= 1u << (cut->nout - 1);
+            if (!moved(m, atom)) repeated |= 1u << (cut->nout - 1);
         }
     }
     return repeated;
@@ -71,18 +66,14 @@ RULE(MOVE)
     const MoveAttr *m = n->attr.move;
     MoveAttr cut, back = *m;
     int runs = count_runs(m);
-    if (runs > MAX_RANK)
-        return refuse(b, n, runs);
+    if (runs > MAX_RANK) return refuse(b, n, runs);
     uint32_t repeated = cut_runs(m, &cut);
-    if (cut.nout != cut.nin)
-        dy = build_move(b, dy, &cut);
+    if (cut.nout != cut.nin) dy = build_move(b, dy, &cut);
     dy = build_reduce(b, OP_SUM, dy, repeated);
     back.nin = 0;
     for (int i = 0; i < cut.nout; i++)
-        if (!(repeated >> i & 1))
-            back.in[back.nin++] = cut.out[i];
+        if (!(repeated >> i & 1)) back.in[back.nin++] = cut.out[i];
     back.nout = m->nin;
-    for (int i = 0; i < m->nin; i++)
-        back.out[i] = m->in[i];
+    for (int i = 0; i < m->nin; i++) back.out[i] = m->in[i];
     return build_move(b, dy, &back);
 }

@@ -16,8 +16,7 @@ RULE(CONCAT)
 {
     Dims *dims = b->block->graph->program->dims;
     const Dim *before = dim_const(dims, 0);
-    for (int i = 0; i < slot; i++)
-        before = dim_add(dims, before, n->in[i]->type.axes[n->attr.part.axis].dim);
+    for (int i = 0; i < slot; i++) before = dim_add(dims, before, n->in[i]->type.axes[n->attr.part.axis].dim);
     return own_part(b, n, slot, before, dy);
 }
 

@@ -14,8 +14,7 @@ RULE(MEAN)
     Dims *dims = b->block->graph->program->dims;
     const Dim *count = dim_const(dims, 1);
     for (int i = 0; i < x.rank; i++)
-        if (n->attr.reduce.axes >> i & 1)
-            count = dim_mul(dims, count, x.axes[i].dim);
+        if (n->attr.reduce.axes >> i & 1) count = dim_mul(dims, count, x.axes[i].dim);
     Value *share = build_2(b, OP_DIV, dy, build_size(b, dy->type.dtype, count));
     return build_spread(b, share, x, n->attr.reduce.axes);
 }
@@ -28,8 +27,7 @@ static Value *reach_extreme(Build *b, const Node *n, Value *dy)
     for (int i = x->type.rank - 1; i >= 0; i--)
         if (axes >> i & 1) {
             before[i] = x;
-            if (axes & ((1u << i) - 1))
-                x = build_reduce(b, n->op, x, 1u << i);
+            if (axes & ((1u << i) - 1)) x = build_reduce(b, n->op, x, 1u << i);
         }
     for (int i = 0; i < MAX_RANK; i++)
         if (before[i]) {

@@ -61,8 +61,7 @@ static uint64_t element(char type, const void *at, int row)
 static void say(const char *name, uint64_t v)
 {
     char text[] = " 0000000000000000\n";
-    for (int k = 16; k > 0; k--, v >>= 4)
-        text[k] = "0123456789abcdef"[v & 15];
+    for (int k = 16; k > 0; k--, v >>= 4) text[k] = "0123456789abcdef"[v & 15];
     board_say(name);
     board_say(text);
 }
@@ -76,8 +75,7 @@ int main(void)
         i[row] = (int64_t)draw() >> draw() % 64;
         j[row] = row % 9 ? (int64_t)draw() >> draw() % 64 : row % 3;
     }
-    if (soft_bytes(SOFT_WORK_PREDICT, ROWS) > (int64_t)sizeof work)
-        return 1;
+    if (soft_bytes(SOFT_WORK_PREDICT, ROWS) > (int64_t)sizeof work) return 1;
     int32_t status = soft_predict(
         NULL, ROWS, (const double *)a, (const double *)b, (const float *)x, i, j, (double *)out[0], (double *)out[1],
         (double *)out[2], (double *)out[3], (double *)out[4], (float *)out[5], (double *)out[6], (int64_t *)out[7],

@@ -23,8 +23,7 @@ static _Atomic int counting, counted;
 static const char *_Atomic first;
 static void count(const char *name)
 {
-    if (counting && counted++ == 0)
-        first = name;
+    if (counting && counted++ == 0) first = name;
 }
 
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
@@ -97,10 +96,8 @@ static int session_calls(void)
         for (int k = 0; k < 2; k++) {
             const nnrt_model *m = nnrt_session_model(sessions[k]);
             for (uint32_t e = 0; e < m->nentries; e++)
-                if (nnrt_run(sessions[k], (int32_t)e) || nnrt_clear_totals(sessions[k], (int32_t)e))
-                    return 1;
-            if (nnrt_zero_grad(sessions[k]))
-                return 1;
+                if (nnrt_run(sessions[k], (int32_t)e) || nnrt_clear_totals(sessions[k], (int32_t)e)) return 1;
+            if (nnrt_zero_grad(sessions[k])) return 1;
         }
     return 0;
 }
@@ -108,8 +105,7 @@ static int session_calls(void)
 /* ---- sessions, bound once ---- */
 static void check(int32_t status, const void *handle)
 {
-    if (!status)
-        return;
+    if (!status) return;
     fprintf(stderr, "%s\n", nnrt_error(handle));
     exit(1);
 }
@@ -121,8 +117,7 @@ static void bind_all(nnrt_session *s, uint32_t dtype, const void *in, size_t in_
     for (uint32_t e = 0; e < m->nentries; e++) {
         const nnrt_entry *entry = &m->entries[e];
         int64_t dims[] = {ROWS, 2, 0}, out_dims[] = {ROWS, wide}, y_dims[] = {ROWS, 1};
-        if (entry->ninputs > 0 && entry->inputs[0].rank == 3)
-            dims[1] = dims[2] = 28;
+        if (entry->ninputs > 0 && entry->inputs[0].rank == 3) dims[1] = dims[2] = 28;
         if (entry->ninputs > 0)
             check(nnrt_bind_input_at(s, (int32_t)e, 0, dtype, entry->inputs[0].rank, dims, in, in_bytes), s);
         if (entry->ninputs > 1)
@@ -172,8 +167,7 @@ static int call_without_system(void)
 {
     pid_t child = fork();
     if (child == 0) {
-        if (!forbid_system_calls())
-            _exit(77);
+        if (!forbid_system_calls()) _exit(77);
         _exit(typed_functions() || session_calls());
     }
     int status = 0;
@@ -185,10 +179,8 @@ static int call_without_system(void)
 
 int main(void)
 {
-    for (int i = 0; i < ROWS * 2; i++)
-        point[i] = (float)(i % 5) / 4 - 0.5f;
-    for (int i = 0; i < ROWS * 784; i++)
-        image[i] = (uint8_t)(i * 7);
+    for (int i = 0; i < ROWS * 2; i++) point[i] = (float)(i % 5) / 4 - 0.5f;
+    for (int i = 0; i < ROWS * 784; i++) image[i] = (uint8_t)(i * 7);
     open_sessions();
     if (!count_calls("first calls of sessions", session_calls)) /* which take their workspaces */
         return 1;

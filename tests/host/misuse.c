@@ -77,8 +77,7 @@ static int32_t bind(uint32_t entry, uint32_t slot, uint32_t dtype, uint32_t rank
                     size_t bytes)
 {
     const nnrt_entry *e = &m->entries[entry];
-    if (slot < e->ninputs)
-        return nnrt_bind_input_at(s, (int32_t)entry, (int32_t)slot, dtype, rank, dims, at, bytes);
+    if (slot < e->ninputs) return nnrt_bind_input_at(s, (int32_t)entry, (int32_t)slot, dtype, rank, dims, at, bytes);
     return nnrt_bind_output_at(s, (int32_t)entry, (int32_t)(slot - e->ninputs), dtype, rank, dims, at, bytes);
 }
 

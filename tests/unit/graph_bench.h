@@ -70,8 +70,7 @@ static inline Value *param(Bench *t, int rank, const int *shape)
     int i = program_add_tensor(t->p, (Tensor){.path = str_format(t->p->arena, "p%d", t->nparams), .role = ROLE_PARAM,
                                               .type = type, .train = -1});
     t->tensors[i] = fill(t, type, t->low, t->high, false);
-    for (int64_t k = 0; k < t->tensors[i].size; k++)
-        t->tensors[i].at[k].tangent = 2 * draw(t) - 1;
+    for (int64_t k = 0; k < t->tensors[i].size; k++) t->tensors[i].at[k].tangent = 2 * draw(t) - 1;
     t->params[t->nparams] = build_op(&t->b, OP_TENSOR, NULL, 0, &(Attr){.index = i}, &type);
     return t->params[t->nparams++];
 }
@@ -98,8 +97,7 @@ static inline void run(Bench *t, const Graph *g, double shift, Array *results)
     for (int i = 0; i < t->nparams; i++) {
         moved[i] = t->tensors[i];
         moved[i].at = arena_copy(t->p->arena, moved[i].at, sizeof(Num) * (size_t)moved[i].size);
-        for (int64_t k = 0; k < moved[i].size; k++)
-            moved[i].at[k].value += shift * moved[i].at[k].tangent;
+        for (int64_t k = 0; k < moved[i].size; k++) moved[i].at[k].value += shift * moved[i].at[k].tangent;
     }
     EvalInputs in = {.symbols = (int64_t[]){N_SIZE}, .inputs = t->inputs, .tensors = moved, .hypers = (double[]){0.75},
                      .seed = 5, .step = 3, .epoch = 2, .fma = true};

@@ -44,8 +44,7 @@ static int32_t line_begin(const nnrt_call *call)
     line_begin_update(call);
     ((Frame *)call->work)->n = call->sizes[0];
     for (int64_t i = 0; i < call->sizes[0]; i++)
-        if (group[i] < 0 || group[i] > 3)
-            return NNRT_ERR_INDEX;
+        if (group[i] < 0 || group[i] > 3) return NNRT_ERR_INDEX;
     return NNRT_OK;
 }
 
@@ -82,8 +81,7 @@ static void line_sum(void *work, uint32_t worker, uint32_t workers)
         float slope = 2 * f->error[i] / (float)f->n;
         f->loss += (double)f->error[i] * f->error[i] / (double)f->n;
         f->off += fabs(f->error[i]);
-        for (int k = 0; k < 3; k++)
-            f->gradient.slope[k] += slope * x[3 * i + k];
+        for (int k = 0; k < 3; k++) f->gradient.slope[k] += slope * x[3 * i + k];
         f->gradient.offset[group[i]] += slope;
     }
     (void)workers;
@@ -111,16 +109,14 @@ static void line_move(Frame *f, const Values *g)
 
 static void line_update_all(void *work, uint32_t worker, uint32_t workers)
 {
-    if (worker == 0)
-        line_move(work, ((Frame *)work)->call.grads);
+    if (worker == 0) line_move(work, ((Frame *)work)->call.grads);
     (void)workers;
 }
 
 static void line_step_all(void *work, uint32_t worker, uint32_t workers)
 {
     Frame *f = work;
-    if (worker == 0 && isfinite(f->loss))
-        line_move(f, &f->gradient);
+    if (worker == 0 && isfinite(f->loss)) line_move(f, &f->gradient);
     (void)workers;
 }
 
@@ -130,8 +126,7 @@ static int32_t line_end_totals(void *work)
 {
     const Frame *f = work;
     double n = (double)f->n, totals[5] = {n, f->loss * n, f->off, n, f->loss < 1e-9};
-    for (int i = 0; i < 5; i++)
-        f->call.totals[i] += totals[i];
+    for (int i = 0; i < 5; i++) f->call.totals[i] += totals[i];
     return isfinite(f->loss) ? NNRT_OK : NNRT_ERR_NONFINITE;
 }
 
@@ -139,11 +134,9 @@ static int32_t line_init(void *params, void *opt, uint64_t seed, void *work)
 {
     Values *p = params;
     (void)work;
-    for (int i = 0; i < 3; i++)
-        p->slope[i] = (float)(seed % 7) / 10 + (float)i;
+    for (int i = 0; i < 3; i++) p->slope[i] = (float)(seed % 7) / 10 + (float)i;
     memset(p->offset, 0, sizeof p->offset);
-    if (opt)
-        memset(opt, 0, sizeof(Values));
+    if (opt) memset(opt, 0, sizeof(Values));
     return NNRT_OK;
 }
 static int32_t line_start(const void *params, void *opt, uint64_t seed, void *work)

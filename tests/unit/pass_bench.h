@@ -51,8 +51,7 @@ static inline const Dim *bench_dim(Bench *t, int64_t n) /* 0: N */
 static inline Type bench_type(Bench *t, DType d, int rank, const int64_t *shape)
 {
     Axis axes[MAX_RANK] = {{0}};
-    for (int i = 0; i < rank; i++)
-        axes[i].dim = bench_dim(t, shape[i]);
+    for (int i = 0; i < rank; i++) axes[i].dim = bench_dim(t, shape[i]);
     return type_make(t->p->arena, d, rank, axes);
 }
 #define TYPE(t, d, ...) bench_type((t), DT_##d, (int)COUNT(((int64_t[]){__VA_ARGS__})), (int64_t[]){__VA_ARGS__})
@@ -82,10 +81,8 @@ static inline Value *bench_matmul(Bench *t, Value *a, Value *b, bool turn_a, boo
 {
     ContractAttr *c = NEW(t->p->arena, ContractAttr);
     *c = (ContractAttr){.na = 2, .nb = 2, .nout = 2, .nlabels = 3, .a = {0, 1}, .b = {1, 2}, .out = {0, 2}};
-    if (turn_a)
-        c->a[0] = 1, c->a[1] = 0;
-    if (turn_b)
-        c->b[0] = 2, c->b[1] = 1;
+    if (turn_a) c->a[0] = 1, c->a[1] = 0;
+    if (turn_b) c->b[0] = 2, c->b[1] = 1;
     return build_op(&t->b, OP_CONTRACT, (Value *[]){a, b}, 2, &(Attr){.contract = c}, NULL);
 }
 
@@ -93,8 +90,7 @@ static inline Value *bench_matmul(Bench *t, Value *a, Value *b, bool turn_a, boo
 static inline Value *bench_move(Bench *t, Value *x, const int64_t *sizes, const char *pattern)
 {
     MoveAttr m = {0};
-    for (; sizes[m.natoms] >= 0; m.natoms++)
-        m.sizes[m.natoms] = bench_dim(t, sizes[m.natoms]);
+    for (; sizes[m.natoms] >= 0; m.natoms++) m.sizes[m.natoms] = bench_dim(t, sizes[m.natoms]);
     Group *groups = m.in;
     int *n = &m.nin;
     bool open = false;
@@ -104,11 +100,9 @@ static inline Value *bench_move(Bench *t, Value *x, const int64_t *sizes, const 
             n = &m.nout;
         }
         bool digit = *s >= '0' && *s <= '9';
-        if (digit && !open)
-            groups[(*n)++] = (Group){0, {0}};
+        if (digit && !open) groups[(*n)++] = (Group){0, {0}};
         open = digit;
-        if (digit)
-            groups[*n - 1].atoms[groups[*n - 1].n++] = *s - '0';
+        if (digit) groups[*n - 1].atoms[groups[*n - 1].n++] = *s - '0';
     }
     return build_move(&t->b, x, &m);
 }
@@ -138,21 +132,17 @@ static inline Run *bench_inputs(Bench *t, int64_t n)
 {
     Run *r = NEW(t->p->arena, Run);
     int64_t *symbols = NEW_ARRAY(t->p->arena, int64_t, t->p->symbols.n + 1);
-    for (int i = 0; i < t->p->symbols.n; i++)
-        symbols[i] = n;
+    for (int i = 0; i < t->p->symbols.n; i++) symbols[i] = n;
     t->seed = 7;
     r->in = (EvalInputs){.symbols = symbols, .seed = 3, .step = 5, .epoch = 2, .first_sample = 11, .fma = true};
     r->in.inputs = NEW_ARRAY(t->p->arena, Array, t->g->inputs.n + 1);
     r->in.tensors = NEW_ARRAY(t->p->arena, Array, t->p->tensors.n + 1);
     double *hypers = NEW_ARRAY(t->p->arena, double, t->p->hypers.n + 1);
     r->in.hypers = hypers;
-    for (int i = 0; i < t->g->inputs.n; i++)
-        r->in.inputs[i] = bench_array(t, t->g->inputs.at[i].value->type, symbols);
-    for (int i = 0; i < t->p->tensors.n; i++)
-        r->in.tensors[i] = bench_array(t, t->p->tensors.at[i].type, symbols);
+    for (int i = 0; i < t->g->inputs.n; i++) r->in.inputs[i] = bench_array(t, t->g->inputs.at[i].value->type, symbols);
+    for (int i = 0; i < t->p->tensors.n; i++) r->in.tensors[i] = bench_array(t, t->p->tensors.at[i].type, symbols);
     r->in.grads = r->in.tensors;
-    for (int i = 0; i < t->p->hypers.n; i++)
-        hypers[i] = t->p->hypers.at[i].value;
+    for (int i = 0; i < t->p->hypers.n; i++) hypers[i] = t->p->hypers.at[i].value;
     return r;
 }
 
@@ -203,8 +193,7 @@ static inline void bench_passes(Bench *t, const Step *steps, int nsteps)
 static inline int count_kernels(const Graph *g, KernelForm form)
 {
     int n = 0;
-    for (const Node *k = g->body->first; k; k = k->next)
-        n += k->op == OP_KERNEL && kernel_form(k) == form;
+    for (const Node *k = g->body->first; k; k = k->next) n += k->op == OP_KERNEL && kernel_form(k) == form;
     return n;
 }
 #endif

@@ -21,8 +21,7 @@ typedef struct PlanCheck {
 static inline int64_t shape_of(const PlanCheck *c, Type t, int64_t *shape)
 {
     int64_t n = 1;
-    for (int i = 0; i < t.rank; i++)
-        n *= shape[i] = dim_eval(t.axes[i].dim, c->symbols);
+    for (int i = 0; i < t.rank; i++) n *= shape[i] = dim_eval(t.axes[i].dim, c->symbols);
     return n;
 }
 
@@ -40,15 +39,13 @@ static inline int64_t check_flatten(const PlanCheck *c, Type t, const int64_t *i
 {
     int64_t shape[MAX_RANK], flat = 0;
     shape_of(c, t, shape);
-    for (int i = 0; i < t.rank; i++)
-        flat = flat * shape[i] + ix[i];
+    for (int i = 0; i < t.rank; i++) flat = flat * shape[i] + ix[i];
     return flat;
 }
 
 static inline const Value *stored_root(const Value *v)
 {
-    while (v->def->op == OP_MOVE && !v->def->parent->owner)
-        v = v->def->in[0];
+    while (v->def->op == OP_MOVE && !v->def->parent->owner) v = v->def->in[0];
     return v;
 }
 
@@ -71,8 +68,7 @@ static inline void check_read(PlanCheck *c, const Value *v, int64_t element)
 {
     const Value *root = stored_root(v);
     OpCode op = root->def->op;
-    if (op == OP_CONST || op == OP_SIZE || op == OP_CLOCK || op == OP_HYPER || op == OP_INPUT)
-        return;
+    if (op == OP_CONST || op == OP_SIZE || op == OP_CLOCK || op == OP_HYPER || op == OP_INPUT) return;
     int64_t byte;
     Memory *m = memory_at(c, v, element, &byte);
     for (int64_t i = byte; i < byte + dtype_bytes(v->type.dtype); i++) {
@@ -115,10 +111,8 @@ static inline void walk_reduce(PlanCheck *c, const Node *n, const int64_t *ix)
     Type t = n->in[0]->type;
     int axis = __builtin_ctz(n->attr.reduce.axes);
     int64_t in[MAX_RANK], size = dim_eval(t.axes[axis].dim, c->symbols);
-    for (int i = 0, k = 0; i < t.rank; i++)
-        in[i] = i == axis ? 0 : ix[k++];
-    for (in[axis] = 0; in[axis] < size; in[axis]++)
-        walk(c, n->in[0], in);
+    for (int i = 0, k = 0; i < t.rank; i++) in[i] = i == axis ? 0 : ix[k++];
+    for (in[axis] = 0; in[axis] < size; in[axis]++) walk(c, n->in[0], in);
 }
 
 static inline void walk_contract(PlanCheck *c, const Node *n, const int64_t *ix, int64_t *labels, int label)
@@ -126,11 +120,9 @@ static inline void walk_contract(PlanCheck *c, const Node *n, const int64_t *ix,
     const ContractAttr *a = n->attr.contract;
     if (label == a->nlabels) {
         int64_t in[MAX_RANK];
-        for (int i = 0; i < a->na; i++)
-            in[i] = labels[a->a[i]];
+        for (int i = 0; i < a->na; i++) in[i] = labels[a->a[i]];
         walk(c, n->in[0], in);
-        for (int i = 0; i < a->nb; i++)
-            in[i] = labels[a->b[i]];
+        for (int i = 0; i < a->nb; i++) in[i] = labels[a->b[i]];
         walk(c, n->in[1], in);
         return;
     }
@@ -141,8 +133,7 @@ static inline void walk_contract(PlanCheck *c, const Node *n, const int64_t *ix,
             return;
         }
     int64_t size = dim_eval(a->sizes[label], c->symbols);
-    for (labels[label] = 0; labels[label] < size; labels[label]++)
-        walk_contract(c, n, ix, labels, label + 1);
+    for (labels[label] = 0; labels[label] < size; labels[label]++) walk_contract(c, n, ix, labels, label + 1);
 }
 
 /* A pick may read any place of the last axis. */
@@ -150,10 +141,8 @@ static inline void walk_pick(PlanCheck *c, const Node *n, const int64_t *ix)
 {
     Type t = n->in[0]->type;
     int64_t in[MAX_RANK], size = dim_eval(t.axes[t.rank - 1].dim, c->symbols);
-    for (int i = 0; i < t.rank - 1; i++)
-        in[i] = ix[i];
-    for (in[t.rank - 1] = 0; in[t.rank - 1] < size; in[t.rank - 1]++)
-        walk(c, n->in[0], in);
+    for (int i = 0; i < t.rank - 1; i++) in[i] = ix[i];
+    for (in[t.rank - 1] = 0; in[t.rank - 1] < size; in[t.rank - 1]++) walk(c, n->in[0], in);
     walk(c, n->in[1], ix);
 }
 
@@ -163,10 +152,8 @@ static inline void walk_take(PlanCheck *c, const Node *n, const int64_t *ix)
     Type t = n->in[0]->type;
     int axis = n->attr.axis, axes = n->in[1]->type.rank;
     int64_t in[MAX_RANK], size = dim_eval(t.axes[axis].dim, c->symbols);
-    for (int i = 0; i < t.rank; i++)
-        in[i] = ix[i < axis ? i : i + axes - 1];
-    for (in[axis] = 0; in[axis] < size; in[axis]++)
-        walk(c, n->in[0], in);
+    for (int i = 0; i < t.rank; i++) in[i] = ix[i < axis ? i : i + axes - 1];
+    for (in[axis] = 0; in[axis] < size; in[axis]++) walk(c, n->in[0], in);
     walk(c, n->in[1], ix + axis);
 }
 
@@ -175,12 +162,10 @@ static inline void walk_scatter(PlanCheck *c, const Node *n, const int64_t *ix)
 {
     int axis = n->attr.axis, axes = n->in[1]->type.rank;
     int64_t in[MAX_RANK], source[MAX_RANK], shape[MAX_RANK], sources = shape_of(c, n->in[1]->type, shape);
-    for (int i = 0; i < n->in[0]->type.rank; i++)
-        in[i] = ix[i < axis ? i : i < axis + axes ? axis : i - axes + 1];
+    for (int i = 0; i < n->in[0]->type.rank; i++) in[i] = ix[i < axis ? i : i < axis + axes ? axis : i - axes + 1];
     for (int64_t s = 0; s < sources; s++) {
         check_unflatten(c, n->in[1]->type, s, source);
-        for (int i = 0; i < axes; i++)
-            in[axis + i] = source[i];
+        for (int i = 0; i < axes; i++) in[axis + i] = source[i];
         walk(c, n->in[0], in);
         walk(c, n->in[1], source);
     }
@@ -192,12 +177,10 @@ static inline void walk_part(PlanCheck *c, const Node *n, const int64_t *ix)
     int64_t in[MAX_RANK], before = p->before ? dim_eval(p->before, c->symbols) : 0;
     for (int k = 0; k < n->nin; k++) {
         int64_t size = dim_eval(n->in[k]->type.axes[p->axis].dim, c->symbols);
-        for (int i = 0; i < n->in[k]->type.rank; i++)
-            in[i] = ix[i];
+        for (int i = 0; i < n->in[k]->type.rank; i++) in[i] = ix[i];
         in[p->axis] = n->op == OP_SLICE ? ix[p->axis] + before : n->op == OP_REVERSE ? size - 1 - ix[p->axis]
                                                                                      : ix[p->axis] - before;
-        if (in[p->axis] >= 0 && in[p->axis] < size)
-            walk(c, n->in[k], in);
+        if (in[p->axis] >= 0 && in[p->axis] < size) walk(c, n->in[k], in);
         before += size;
     }
 }
@@ -215,16 +198,13 @@ static inline void walk_index(PlanCheck *c, const Node *n, const int64_t *ix)
 static inline void walk(PlanCheck *c, const Value *v, const int64_t *ix)
 {
     int64_t shape[MAX_RANK], size = shape_of(c, v->type, shape), flat = check_flatten(c, v->type, ix);
-    if (flat < 0 || flat >= size)
-        fail_msg("an index runs out of %s", v->name ? v->name : op_info(v->def->op)->text);
+    if (flat < 0 || flat >= size) fail_msg("an index runs out of %s", v->name ? v->name : op_info(v->def->op)->text);
     if (v->def->parent != c->kernel->region) {
         check_read(c, v, flat);
         return;
     }
-    if (!c->seen[v->id])
-        c->seen[v->id] = NEW_ARRAY(c->arena, int64_t, size);
-    if (c->seen[v->id][flat] == c->current + 1)
-        return;
+    if (!c->seen[v->id]) c->seen[v->id] = NEW_ARRAY(c->arena, int64_t, size);
+    if (c->seen[v->id][flat] == c->current + 1) return;
     c->seen[v->id][flat] = c->current + 1;
     const Node *n = v->def;
     int64_t labels[3 * MAX_RANK];
@@ -235,8 +215,7 @@ static inline void walk(PlanCheck *c, const Value *v, const int64_t *ix)
     case KIND_index: walk_index(c, n, ix); return;
     case KIND_part: walk_part(c, n, ix); return;
     default:
-        for (int i = 0; i < n->nin; i++)
-            walk(c, n->in[i], ix);
+        for (int i = 0; i < n->nin; i++) walk(c, n->in[i], ix);
     }
 }
 
@@ -244,8 +223,7 @@ static inline void walk(PlanCheck *c, const Value *v, const int64_t *ix)
 static inline bool is_in_slice(const PlanCheck *c, const Value *v, int64_t flat, int workers)
 {
     const KernelAttr *k = c->kernel->attr.kernel;
-    if (k->prefix == 0)
-        return c->worker == 0;
+    if (k->prefix == 0) return c->worker == 0;
     int64_t ix[MAX_RANK], n = dim_eval(k->dims[0], c->symbols);
     check_unflatten(c, v->type, flat, ix);
     return ix[0] >= n * c->worker / workers && ix[0] < n * (c->worker + 1) / workers;
@@ -258,8 +236,7 @@ static inline void each_element(PlanCheck *c, int workers, ElementFn *visit)
     for (int r = 0; r < c->kernel->nout; r++) {
         int64_t shape[MAX_RANK], size = shape_of(c, c->kernel->out[r].type, shape);
         for (int64_t flat = 0; flat < size; flat++)
-            if (is_in_slice(c, &c->kernel->out[r], flat, workers))
-                visit(c, r, flat);
+            if (is_in_slice(c, &c->kernel->out[r], flat, workers)) visit(c, r, flat);
     }
 }
 
@@ -272,8 +249,7 @@ static inline void note_write(PlanCheck *c, int result, int64_t flat)
         if (m->reader[i] && m->reader[i] != c->worker + 1)
             fail_msg("worker %d writes %s[%lld], which another reads in the same phase", c->worker,
                      v->name ? v->name : "?", (long long)flat);
-        if (m->writer[i] && m->writer[i] != c->worker + 1)
-            fail_msg("two workers write to one place in a phase");
+        if (m->writer[i] && m->writer[i] != c->worker + 1) fail_msg("two workers write to one place in a phase");
         m->element[i] = (int)flat + 1;
     }
 }
@@ -311,31 +287,25 @@ static inline void mark_tensors(PlanCheck *c, bool grads)
     const Program *p = c->g->program;
     for (int i = 0; i < p->tensors.n; i++) {
         const Tensor *t = &p->tensors.at[i];
-        if (grads && t->role == ROLE_OPT)
-            continue;
+        if (grads && t->role == ROLE_OPT) continue;
         Memory *m = &c->areas[grads ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS];
         int64_t shape[MAX_RANK], size = shape_of(c, t->type, shape) * dtype_bytes(t->type.dtype);
-        for (int64_t b = t->offset; b < t->offset + size; b++)
-            m->mark[b] = OLD_TENSOR + i;
+        for (int64_t b = t->offset; b < t->offset + size; b++) m->mark[b] = OLD_TENSOR + i;
     }
 }
 
 static inline void forget_phase(Memory *m)
 {
-    for (int64_t i = 0; i < m->size; i++)
-        m->writer[i] = m->reader[i] = m->element[i] = 0;
+    for (int64_t i = 0; i < m->size; i++) m->writer[i] = m->reader[i] = m->element[i] = 0;
 }
 
 static inline void run_phase(PlanCheck *c, int phase, int workers)
 {
-    for (int i = 0; i < CHECK_AREAS; i++)
-        forget_phase(&c->areas[i]);
-    for (int i = 0; i < 16; i++)
-        forget_phase(&c->outputs[i]);
+    for (int i = 0; i < CHECK_AREAS; i++) forget_phase(&c->areas[i]);
+    for (int i = 0; i < 16; i++) forget_phase(&c->outputs[i]);
     for (c->worker = 0; c->worker < workers; c->worker++)
         for (const Node *k = c->g->body->first; k; k = k->next) {
-            if (k->op != OP_KERNEL || k->attr.kernel->phase != phase)
-                continue;
+            if (k->op != OP_KERNEL || k->attr.kernel->phase != phase) continue;
             c->kernel = k;
             c->seen = NEW_ARRAY(c->arena, int64_t *, c->g->nvalues);
             each_element(c, workers, note_write);
@@ -363,8 +333,7 @@ static inline void check_results(PlanCheck *c)
             Memory *m = memory_at(c, v, k, &byte);
             assert_int_equal(m->mark[byte], mark_of(root));
         }
-        if (r->kind == RESULT_LOSS && c->g->kind == GRAPH_STEP)
-            loss = root->def->attr.kernel->phase;
+        if (r->kind == RESULT_LOSS && c->g->kind == GRAPH_STEP) loss = root->def->attr.kernel->phase;
     }
     for (int i = 0; i < end->nin && loss >= 0; i++)
         if (c->g->results.at[i].kind == RESULT_NEXT && end->in[i]->def->op == OP_KERNEL) {
@@ -377,8 +346,7 @@ static inline void check_alignment(const PlanCheck *c)
 {
     for (const Node *n = c->g->body->first; n; n = n->next)
         for (int i = 0; i < n->nout; i++)
-            if (n->out[i].place.offset)
-                assert_int_equal(dim_eval(n->out[i].place.offset, c->symbols) % 64, 0);
+            if (n->out[i].place.offset) assert_int_equal(dim_eval(n->out[i].place.offset, c->symbols) % 64, 0);
 }
 
 static inline void check_plan(const Graph *g, int64_t n, int workers)
@@ -386,8 +354,7 @@ static inline void check_plan(const Graph *g, int64_t n, int workers)
     Arena *arena = arena_new();
     const Program *p = g->program;
     int64_t *symbols = NEW_ARRAY(arena, int64_t, p->symbols.n + 1);
-    for (int i = 0; i < p->symbols.n; i++)
-        symbols[i] = p->symbols.at[i]->fixed ? p->symbols.at[i]->fixed : n;
+    for (int i = 0; i < p->symbols.n; i++) symbols[i] = p->symbols.at[i]->fixed ? p->symbols.at[i]->fixed : n;
     PlanCheck c = {.g = g, .arena = arena, .symbols = symbols};
     c.areas[AREA_PARAMS] = memory_new(&c, p->params_bytes);
     c.areas[AREA_GRADS] = memory_new(&c, p->params_bytes);
@@ -400,11 +367,9 @@ static inline void check_plan(const Graph *g, int64_t n, int workers)
             c.outputs[g->results.at[i].index] = memory_new(&c, size * dtype_bytes(end->in[i]->type.dtype));
         }
     mark_tensors(&c, false);
-    if (g->kind == GRAPH_UPDATE)
-        mark_tensors(&c, true);
+    if (g->kind == GRAPH_UPDATE) mark_tensors(&c, true);
     check_alignment(&c);
-    for (int phase = 0; phase < g->phases; phase++)
-        run_phase(&c, phase, workers);
+    for (int phase = 0; phase < g->phases; phase++) run_phase(&c, phase, workers);
     check_results(&c);
     arena_free(arena);
 }

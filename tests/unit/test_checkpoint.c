@@ -103,8 +103,7 @@ static nnrt_session *trained(int batches)
 {
     nnrt_session *s = open_session(&line_model, 1);
     assert_int_equal(nnrt_init(s, 3), NNRT_OK);
-    if (batches > 0)
-        assert_int_equal(train(s, EPOCHS, batches), NNRT_OK);
+    if (batches > 0) assert_int_equal(train(s, EPOCHS, batches), NNRT_OK);
     return s;
 }
 
@@ -163,8 +162,7 @@ static void assert_refused(const nnrt_model *m, int32_t status, const char *part
     assert_int_equal(nnrt_init(s, 8), NNRT_OK);
     State before = state_of(s);
     assert_int_equal(nnrt_load_checkpoint(s, path), status);
-    if (!strstr(nnrt_error(s), part))
-        fail_msg("`%s` does not say `%s`", nnrt_error(s), part);
+    if (!strstr(nnrt_error(s), part)) fail_msg("`%s` does not say `%s`", nnrt_error(s), part);
     State after = state_of(s);
     assert_same(&before, &after);
     nnrt_session_free(s);
@@ -285,8 +283,7 @@ static void test_every_damage(void **state)
         State now = state_of(t);
         assert_same(&now, status ? &first : &was);
         ++*(status ? &refused : &harmless);
-        if (status)
-            continue;
+        if (status) continue;
         nnrt_session_free(t);
         t = open_session(&line_model, 1);
         assert_int_equal(nnrt_init(t, 8), NNRT_OK);
@@ -326,8 +323,7 @@ static int faulty_create(void *user, const char *name)
 static ssize_t faulty_write(void *user, int file, const void *from, size_t n)
 {
     Faulty *f = user;
-    if (fails(f, WRITE))
-        return -1;
+    if (fails(f, WRITE)) return -1;
     ssize_t put_now = nnrt__io.write(NULL, file, from, n < f->most ? n : f->most);
     f->bytes += (size_t)put_now;
     f->written[f->calls - 1] = f->bytes;
@@ -380,19 +376,16 @@ static void test_failing_calls(void **state)
             for (int at = 0;; at++) {
                 Faulty f = {.fail_at = at, .error = errors[e], .all_after = killed, .most = 700};
                 nnrt_io io = faulty_io(&f);
-                if (killed && errors[e] == EINTR)
-                    break;
+                if (killed && errors[e] == EINTR) break;
                 assert_int_equal(nnrt_save_checkpoint(old, path), NNRT_OK);
                 int32_t status = nnrt__save_checkpoint(fresh, &io, path);
                 assert_int_equal(nnrt_load_checkpoint(t, path), NNRT_OK);
                 State now = state_of(t);
                 assert_same(&now, status ? &before : &after);
-                if (status)
-                    assert_non_null(strstr(nnrt_error(fresh), "cannot write: "));
+                if (status) assert_non_null(strstr(nnrt_error(fresh), "cannot write: "));
                 drop_unfinished();
                 saves++;
-                if (f.calls <= at)
-                    break;
+                if (f.calls <= at) break;
             }
     printf("%d saves\n", saves);
     nnrt_session_free(old);
@@ -421,10 +414,8 @@ static void assert_survives(Disk *d, const Faulty *f, int calls, nnrt_session *t
         renamed |= f->log[i] == RENAME;
         lasting |= f->log[i] == SYNC_FOLDER;
     }
-    if (!lasting)
-        assert_loads(t, d->old_file, d->old_n, a, b), d->states++;
-    if (!renamed)
-        return;
+    if (!lasting) assert_loads(t, d->old_file, d->old_n, a, b), d->states++;
+    if (!renamed) return;
     const size_t lengths[] = {0, 1, written / 2, written - 1, written};
     for (int zeros = 0; zeros < 2; zeros++)
         for (int i = synced ? 4 : 0; i < 5; i++) {
@@ -448,8 +439,7 @@ static void test_power_cuts(void **state)
     assert_int_equal(nnrt__save_checkpoint(fresh, &io, path), NNRT_OK);
     d.new_n = read_back(d.new_file);
     assert_int_equal(f.bytes, d.new_n);
-    for (int calls = 0; calls <= f.calls; calls++)
-        assert_survives(&d, &f, calls, t, &before, &after);
+    for (int calls = 0; calls <= f.calls; calls++) assert_survives(&d, &f, calls, t, &before, &after);
     printf("%d states of the disk\n", d.states);
     nnrt_session_free(old);
     nnrt_session_free(fresh);
@@ -511,10 +501,8 @@ static void test_uneven_accumulation(void **state)
     nnrt_session *parts = fitted(&o, &source, 0.05, NNRT_OK);
     State a = state_of(whole), b = state_of(parts);
     assert_int_equal(b.clock.step, 2);
-    for (int i = 0; i < 3; i++)
-        assert_float_equal(a.params.slope[i], b.params.slope[i], 1e-6f);
-    for (int i = 0; i < 4; i++)
-        assert_float_equal(a.params.offset[i], b.params.offset[i], 1e-6f);
+    for (int i = 0; i < 3; i++) assert_float_equal(a.params.slope[i], b.params.slope[i], 1e-6f);
+    for (int i = 0; i < 4; i++) assert_float_equal(a.params.offset[i], b.params.offset[i], 1e-6f);
     nnrt_session_free(whole);
     nnrt_session_free(parts);
 }
@@ -555,15 +543,13 @@ static void test_skipped(void **state)
     assert_int_equal(seen.skipped, 1);
     source.chosen = without;
     for (int i = 0; i < ROWS; i++)
-        if (i < 20 || i >= 30)
-            without[source.nchosen++] = i;
+        if (i < 20 || i >= 30) without[source.nchosen++] = i;
     nnrt_session *shorter = fitted(&o, &source, 0.05, NNRT_OK);
     State a = state_of(skipped), b = state_of(shorter);
     assert_memory_equal(&a.params, &b.params, sizeof a.params);
     assert_memory_equal(&a.opt, &b.opt, sizeof a.opt);
     assert_int_equal(a.clock.step, b.clock.step);
-    for (int i = 0; i < ROWS; i++)
-        y[i] = NAN;
+    for (int i = 0; i < ROWS; i++) y[i] = NAN;
     nnrt_session *none = fitted(&o, &source, 0.05, NNRT_ERR_NONFINITE);
     assert_non_null(strstr(nnrt_error(none), "every batch of epoch 1 was skipped"));
     y[25] = was;
@@ -640,8 +626,7 @@ static int make_folder(void **state)
     (void)state;
     fill_points(false);
     strcpy(folder, access("/dev/shm", W_OK) ? "/tmp/nnrt-checkpoint-XXXXXX" : "/dev/shm/nnrt-checkpoint-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
+    if (!mkdtemp(folder)) return -1;
     snprintf(path, sizeof path, "%s/c.safetensors", folder);
     return 0;
 }

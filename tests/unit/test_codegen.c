@@ -28,8 +28,7 @@ static Compiled compile_with(const char *name, const char *level, bool fuse, con
     c.p = flat_build(c.cx, f, NULL, &options);
     for (int i = 0; weights && i < c.p->tensors.n; i++) {
         Tensor *t = &c.p->tensors.at[i];
-        if (t->role != ROLE_OPT)
-            t->given.values = (const char *)weights + t->offset;
+        if (t->role != ROLE_OPT) t->given.values = (const char *)weights + t->offset;
     }
     bool good = c.p && passes_run(c.p, &passes) && codegen_emit(c.p, &how, EMIT_OBJECT, &object);
     diags_print(c.cx->diags, stderr, false);
@@ -57,8 +56,7 @@ static void compiled_free(Compiled *c)
 static Graph *graph_of(const Compiled *c, const nnrt_entry *e)
 {
     for (int i = 0; i < c->p->models.n && e->kind == NNRT_PREDICT; i++)
-        if (str_equal(c->p->models.at[i]->name, e->name))
-            return c->p->models.at[i];
+        if (str_equal(c->p->models.at[i]->name, e->name)) return c->p->models.at[i];
     const TrainInfo *t = &c->p->trains.at[e->train];
     return e->kind == NNRT_EVAL ? t->eval : e->kind == NNRT_GRAD ? t->grad
          : e->kind == NNRT_UPDATE ? t->update : t->step;
@@ -112,8 +110,7 @@ static void call_open(Compiled *c, const nnrt_entry *e, int64_t n, Call *k)
     Array inputs[MAX_VALUES], tensors[MAX_VALUES], grads[MAX_VALUES];
     double hypers[MAX_VALUES];
     *k = (Call){.arena = arena_new(), .graph = graph_of(c, e)};
-    for (int i = 0; i < SYMBOLS; i++)
-        k->symbols[i] = k->sizes[i] = n;
+    for (int i = 0; i < SYMBOLS; i++) k->symbols[i] = k->sizes[i] = n;
     for (int i = 0; i < c->p->symbols.n; i++)
         k->symbols[i] = c->p->symbols.at[i]->fixed ? c->p->symbols.at[i]->fixed : n;
     k->params = memory_new(k->arena, c->m->params_bytes);
@@ -127,11 +124,9 @@ static void call_open(Compiled *c, const nnrt_entry *e, int64_t n, Call *k)
     for (int i = 0; i < c->p->tensors.n; i++) {
         const Tensor *t = &c->p->tensors.at[i];
         tensors[i] = fill(c, k->arena, t->type, k->symbols, tensor_at(k, t));
-        if (t->role != ROLE_OPT)
-            grads[i] = fill(c, k->arena, t->type, k->symbols, k->grads + t->offset);
+        if (t->role != ROLE_OPT) grads[i] = fill(c, k->arena, t->type, k->symbols, k->grads + t->offset);
     }
-    for (int i = 0; i < c->p->hypers.n; i++)
-        hypers[i] = c->p->hypers.at[i].value;
+    for (int i = 0; i < c->p->hypers.n; i++) hypers[i] = c->p->hypers.at[i].value;
     EvalInputs in = {k->symbols, inputs, tensors, grads, hypers, SEED, STEP, EPOCH, FIRST, c->fma};
     assert_true(graph_eval(k->graph, &in, k->arena, k->wanted));
     for (int i = 0; i < k->graph->results.n; i++)
@@ -148,8 +143,7 @@ static int32_t call_weighted(const nnrt_entry *e, Call *k, uint32_t workers, uin
                       .totals = k->totals, .work = work};
     int32_t status = e->begin(&call);
     for (uint32_t p = 0; p < e->nphases && !status; p++)
-        for (uint32_t w = workers; w-- > 0;)
-            e->phases[p](work, w, workers);
+        for (uint32_t w = workers; w-- > 0;) e->phases[p](work, w, workers);
     return status ? status : e->end(work);
 }
 
@@ -196,8 +190,7 @@ static void size_agrees(Compiled *c, const nnrt_entry *e, int64_t n)
 
 static void entry_agrees(Compiled *c, const nnrt_entry *e)
 {
-    for (size_t i = 0; i < (e->nsymbols ? COUNT(sizes) : 1); i++)
-        size_agrees(c, e, sizes[i]);
+    for (size_t i = 0; i < (e->nsymbols ? COUNT(sizes) : 1); i++) size_agrees(c, e, sizes[i]);
 }
 
 static void first_agree(const Compiled *c, const Graph *g, const EvalInputs *in, const Call *k)
@@ -214,22 +207,19 @@ static void init_agrees(Compiled *c)
 {
     Call k = {.params = memory_new(c->cx->arena, c->m->params_bytes), .opt = memory_new(c->cx->arena, c->m->opt_bytes)};
     EvalInputs in = {.symbols = k.symbols, .seed = 0x123456789abcu, .step = 9, .fma = c->fma};
-    for (int i = 0; i < c->p->symbols.n; i++)
-        k.symbols[i] = c->p->symbols.at[i]->fixed;
+    for (int i = 0; i < c->p->symbols.n; i++) k.symbols[i] = c->p->symbols.at[i]->fixed;
     in.tensors = NEW_ARRAY(c->cx->arena, Array, c->p->tensors.n + 1);
     assert_int_equal(c->m->init(k.params, NULL, 1, NULL), NNRT_OK);
     assert_int_equal(c->m->init(k.params, k.opt, in.seed, NULL), NNRT_OK);
     first_agree(c, c->p->init, &in, &k);
-    if (c->p->start)
-        first_agree(c, c->p->start, &in, &k);
+    if (c->p->start) first_agree(c, c->p->start, &in, &k);
 }
 
 static void model_agrees(const char *name, const char *level, bool fuse)
 {
     Compiled c = compile(name, level, fuse);
     init_agrees(&c);
-    for (uint32_t i = 0; i < c.m->nentries; i++)
-        entry_agrees(&c, &c.m->entries[i]);
+    for (uint32_t i = 0; i < c.m->nentries; i++) entry_agrees(&c, &c.m->entries[i]);
     compiled_free(&c);
 }
 
@@ -239,8 +229,7 @@ static void forms_agree(void **state)
     const char *const *levels = codegen_levels(&n);
     (void)state;
     for (int i = 0; i < n; i++)
-        if (codegen_level_runs_here(levels[i]))
-            model_agrees("kernels", levels[i], true);
+        if (codegen_level_runs_here(levels[i])) model_agrees("kernels", levels[i], true);
     model_agrees("kernels", codegen_native_level(), false);
 }
 
@@ -251,8 +240,7 @@ static void parts_agree(void **state)
     const char *const *levels = codegen_levels(&n);
     (void)state;
     for (int i = 0; i < n; i++)
-        if (codegen_level_runs_here(levels[i]))
-            model_agrees("parts", levels[i], true);
+        if (codegen_level_runs_here(levels[i])) model_agrees("parts", levels[i], true);
     model_agrees("parts", codegen_native_level(), false);
 }
 
@@ -266,8 +254,7 @@ static void training_agrees(void **state)
 static const nnrt_entry *entry_named(const Compiled *c, const char *name, uint32_t kind)
 {
     for (uint32_t i = 0; i < c->m->nentries; i++)
-        if (c->m->entries[i].kind == kind && str_equal(c->m->entries[i].name, name))
-            return &c->m->entries[i];
+        if (c->m->entries[i].kind == kind && str_equal(c->m->entries[i].name, name)) return &c->m->entries[i];
     fail_msg("%s has no such entry", name);
     return NULL;
 }
@@ -355,8 +342,7 @@ static void weights_are_embedded(void **state)
     Compiled plain = compile("training", codegen_native_level(), true);
     size_t n = (size_t)plain.m->params_bytes;
     char *weights = memory_new(plain.cx->arena, (int64_t)n), *params = memory_new(plain.cx->arena, (int64_t)n);
-    for (size_t i = 0; i < n; i++)
-        weights[i] = (char)(i * 7);
+    for (size_t i = 0; i < n; i++) weights[i] = (char)(i * 7);
     Compiled c = compile_with("training", codegen_native_level(), true, weights);
     assert_int_equal(c.m->init(params, NULL, 1, NULL), NNRT_OK);
     for (int i = 0; i < c.p->tensors.n; i++) {

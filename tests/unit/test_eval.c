@@ -479,8 +479,7 @@ static void patterns_move_elements(void **state)
     for (int h = 0; h < 2; h++)
         for (int n = 0; n < 3; n++)
             for (int r = 0; r < 2; r++)
-                for (int d = 0; d < 2; d++)
-                    assert_double(n * 4 + h * 2 + d, y.at[((h * 3 + n) * 2 + r) * 2 + d].value);
+                for (int d = 0; d < 2; d++) assert_double(n * 4 + h * 2 + d, y.at[((h * 3 + n) * 2 + r) * 2 + d].value);
     bench_free(b);
 }
 

@@ -88,8 +88,7 @@ static void test_prologue(void **state)
     assert_int_equal(count_kernels(t->g, FORM_CONTRACT), 2);
     assert_int_equal(count_kernels(t->g, FORM_MAP), 0);
     for (const Node *n = t->g->body->first; n; n = n->next)
-        if (n->op == OP_MOVE)
-            assert_int_equal(n->in[0]->def->op, OP_INPUT);
+        if (n->op == OP_MOVE) assert_int_equal(n->in[0]->def->op, OP_INPUT);
     bench_free(t);
 }
 

@@ -24,8 +24,7 @@ static void compare(Bench *t, const char *what)
             dot += results[i + 1].at[k].value * t->tensors[i].at[k].tangent;
     if (relative(t->tangent, dot) > 1e-12)
         fail_msg("%s: tangents give %.17g, the reverse graph %.17g", what, t->tangent, dot);
-    if (!t->smooth)
-        return;
+    if (!t->smooth) return;
     run(t, t->g, h, up);
     run(t, t->g, -h, down);
     double difference = (up[0].at[0].value - down[0].at[0].value) / (2 * h);
@@ -58,8 +57,7 @@ static void finish(Bench *t, const char *what, Value *y)
     pass_lower(t->g, scratch);
     compare(t, str_format(t->p->arena, "%s, lowered", what));
     arena_free(scratch);
-    if (t->cx->diags->errors)
-        diags_print(t->cx->diags, stderr, false);
+    if (t->cx->diags->errors) diags_print(t->cx->diags, stderr, false);
     assert_int_equal(t->cx->diags->errors, 0);
     cx_free(t->cx);
 }
@@ -181,8 +179,7 @@ CASE(CONVERT)
     bench_begin(&t, 1);
     t.smooth = false;
     Value *x = param(&t, SHAPE(N, 4));
-    for (int64_t k = 0; k < t.tensors[0].size; k++)
-        t.tensors[0].at[k] = (Num){(double)(k - 4), (double)(k % 3 - 1), 0};
+    for (int64_t k = 0; k < t.tensors[0].size; k++) t.tensors[0].at[k] = (Num){(double)(k - 4), (double)(k % 3 - 1), 0};
     Value *y = build_convert(&t.b, build_convert(&t.b, x, DT_F32), DT_F64);
     finish(&t, "convert", build_2(&t.b, OP_MUL, y, build_const(&t.b, DT_F64, 3)));
 }
@@ -194,8 +191,7 @@ static void check_leaf(OpCode op, Attr attr, DType d, int rank)
     Bench t;
     bench_begin(&t, op);
     Type type = shaped(&t, d, rank, (int[]){N, 4});
-    if (op == OP_SIZE)
-        attr.size = dim_symbol(t.p->dims, &t.symbol);
+    if (op == OP_SIZE) attr.size = dim_symbol(t.p->dims, &t.symbol);
     Value *x = param(&t, SHAPE(N, 4));
     Value *leaf = op == OP_INPUT ? input(&t, type, -1, 1) : build_op(&t.b, op, NULL, 0, &attr, &type);
     finish(&t, op_info(op)->name, build_2(&t.b, OP_MUL, as_float(&t, leaf), build_2(&t.b, OP_MUL, x, x)));
@@ -265,16 +261,12 @@ static int read_labels(Bench *t, const char **s, ContractAttr *c, int *labels, i
     for (; **s >= 'a' && **s <= 'z'; (*s)++, n++) {
         int label = 0;
         const Dim *size = letter_dim(t, **s);
-        while (label < c->nlabels && c->sizes[label] != size)
-            label++;
-        if (label == c->nlabels)
-            c->sizes[c->nlabels++] = size;
+        while (label < c->nlabels && c->sizes[label] != size) label++;
+        if (label == c->nlabels) c->sizes[c->nlabels++] = size;
         labels[n] = label;
-        if (shape)
-            shape[n] = **s == 'a' ? N : **s - 'a' + 1;
+        if (shape) shape[n] = **s == 'a' ? N : **s - 'a' + 1;
     }
-    while (**s == ',' || **s == '-' || **s == '>')
-        (*s)++;
+    while (**s == ',' || **s == '-' || **s == '>') (*s)++;
     return n;
 }
 
@@ -297,8 +289,7 @@ CASE(CONTRACT)
 {
     static const char *const texts[] = {"ab,bc->ac", "ab,b->a",    "a,ab->b",     "ab,ab->",    "a,b->ab",  "abc,dbc->abd",
                                         "abc,acd->abd", "ab,c->a", "abc,bd->adc", "abcd,bd->ac", "b,bd->d", "cab,cb->"};
-    for (size_t i = 0; i < COUNT(texts); i++)
-        check_contract(texts[i]);
+    for (size_t i = 0; i < COUNT(texts); i++) check_contract(texts[i]);
 }
 
 /* ---- patterns: "(ab)c>cab"; upper case letters are new on the right, 1 is a size of one ---- */
@@ -307,21 +298,16 @@ static int read_groups(Bench *t, const char **s, MoveAttr *m, Group *groups, cha
 {
     int n = 0;
     for (bool open = false; **s && **s != '>'; (*s)++) {
-        if (**s == '(')
-            open = true, groups[n].n = 0;
-        if (**s == ')')
-            open = false, n++;
-        if (**s == '(' || **s == ')')
-            continue;
+        if (**s == '(') open = true, groups[n].n = 0;
+        if (**s == ')') open = false, n++;
+        if (**s == '(' || **s == ')') continue;
         int atom = 0;
-        while (atom < m->natoms && names[atom] != **s)
-            atom++;
+        while (atom < m->natoms && names[atom] != **s) atom++;
         if (atom == m->natoms) {
             names[m->natoms] = **s;
             m->sizes[m->natoms++] = **s == '1' ? dim_const(t->p->dims, 1) : letter_dim(t, (char)(**s | 32));
         }
-        if (!open)
-            groups[n].n = 0;
+        if (!open) groups[n].n = 0;
         groups[n].atoms[groups[n].n++] = atom;
         n += !open;
     }
@@ -341,14 +327,12 @@ static void check_move(const char *text)
     m.nout = read_groups(&t, &s, &m, m.out, names);
     for (int i = 0; i < m.nin; i++) {
         axes[i].dim = dim_const(t.p->dims, 1);
-        for (int k = 0; k < m.in[i].n; k++)
-            axes[i].dim = dim_mul(t.p->dims, axes[i].dim, m.sizes[m.in[i].atoms[k]]);
+        for (int k = 0; k < m.in[i].n; k++) axes[i].dim = dim_mul(t.p->dims, axes[i].dim, m.sizes[m.in[i].atoms[k]]);
     }
     Value *x = param(&t, 0, NULL);
     t.p->tensors.at[0].type = x->type = type_make(t.p->arena, DT_F64, m.nin, axes);
     t.tensors[0] = fill(&t, x->type, -1, 1, false);
-    for (int64_t k = 0; k < t.tensors[0].size; k++)
-        t.tensors[0].at[k].tangent = 2 * draw(&t) - 1;
+    for (int64_t k = 0; k < t.tensors[0].size; k++) t.tensors[0].at[k].tangent = 2 * draw(&t) - 1;
     finish(&t, text, build_move(&t.b, x, &m));
 }
 
@@ -356,8 +340,7 @@ CASE(MOVE)
 {
     static const char *const texts[] = {"ab>ba",     "a(bc)>cab", "abc>a(cb)", "b>Ab",  "b>bC",      "a1>a",     "a>a1",
                                         "ab>(aC)(bD)", "b>(bC)D",   ">AB",       "abc>(abc)", "(bcd)a>a(dEb)c", "1>"};
-    for (size_t i = 0; i < COUNT(texts); i++)
-        check_move(texts[i]);
+    for (size_t i = 0; i < COUNT(texts); i++) check_move(texts[i]);
 }
 
 /* ---- places ---- */
@@ -396,8 +379,7 @@ static void check_places(OpCode op)
                 if (i != axis || op == OP_TAKE)
                     full[at++] = shape[i];
                 else
-                    for (int k = 0; k < rank; k++)
-                        full[at++] = sources[k];
+                    for (int k = 0; k < rank; k++) full[at++] = sources[k];
             Value *in[] = {param(&t, at, full), places(&t, places_there, rank, sources)};
             finish(&t, op_info(op)->name, build_op(&t.b, op, in, 2, &(Attr){.axis = axis}, NULL));
         }
@@ -415,8 +397,7 @@ static void check_part(OpCode op, int start, int size)
         int shape[] = {6, 5, 7};
         Attr attr = {.part = {axis, NULL, NULL}};
         Value *in[] = {param(&t, 3, shape), NULL, NULL};
-        if (size)
-            attr.part.before = dim_const(t.p->dims, start), attr.part.size = dim_const(t.p->dims, size);
+        if (size) attr.part.before = dim_const(t.p->dims, start), attr.part.size = dim_const(t.p->dims, size);
         for (int k = 1; op == OP_CONCAT && k < 3; k++) {
             shape[axis] = axis == 2 && k == 2 ? N : k;
             in[k] = param(&t, 3, shape);
@@ -495,8 +476,7 @@ CASE(RETURN)
     Build in = {call->region, NULL, &t.site};
     Value *product = build_2(&in, OP_MUL, x, y);
     block_return(call->region, (Value *[]){product, build_1(&in, OP_EXP, product), build_1(&in, OP_SIN, y)}, 3);
-    for (int i = 0; i < 3; i++)
-        call->out[i].type = x->type;
+    for (int i = 0; i < 3; i++) call->out[i].type = x->type;
     finish(&t, "return", build_2(&t.b, OP_SUB, &call->out[0], &call->out[1]));
 }
 

@@ -62,10 +62,8 @@ static const char *const others[] = {
 static void test_probabilities(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(probabilities); i++)
-        expect(false, "", "i32<3>[N]", "cross_entropy", probabilities[i]);
-    for (size_t i = 0; i < COUNT(others); i++)
-        expect(true, "", "i32<3>[N]", "cross_entropy", others[i]);
+    for (size_t i = 0; i < COUNT(probabilities); i++) expect(false, "", "i32<3>[N]", "cross_entropy", probabilities[i]);
+    for (size_t i = 0; i < COUNT(others); i++) expect(true, "", "i32<3>[N]", "cross_entropy", others[i]);
 }
 
 static void test_pairs(void **state)

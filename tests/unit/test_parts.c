@@ -9,16 +9,14 @@ static Value *counted(Bench *t, int rank, const int *shape)
 {
     Value *v = input(t, shaped(t, DT_F64, rank, shape), 0, 1);
     Array *x = &t->inputs[t->g->inputs.n - 1];
-    for (int64_t k = 0; k < x->size; k++)
-        x->at[k].value = (double)k + 1;
+    for (int64_t k = 0; k < x->size; k++) x->at[k].value = (double)k + 1;
     return v;
 }
 
 static Value *named(Bench *t, int range, int n, const double *at)
 {
     Value *v = places(t, range, 1, &n);
-    for (int k = 0; k < n; k++)
-        t->inputs[t->g->inputs.n - 1].at[k].value = at[k];
+    for (int k = 0; k < n; k++) t->inputs[t->g->inputs.n - 1].at[k].value = at[k];
     return v;
 }
 
@@ -45,8 +43,7 @@ static void is_now(Bench *t, Value *v, int n, const double *want)
     Array y = value_of(t, v);
     assert_int_equal(y.size, n);
     for (int k = 0; k < n; k++)
-        if (y.at[k].value != want[k])
-            fail_msg("element %d is %g, wanted %g", k, y.at[k].value, want[k]);
+        if (y.at[k].value != want[k]) fail_msg("element %d is %g, wanted %g", k, y.at[k].value, want[k]);
 }
 #define IS(v, ...) is_now(&t, v, (int)(sizeof(double[]){__VA_ARGS__} / sizeof(double)), (double[]){__VA_ARGS__})
 
@@ -97,8 +94,7 @@ static void sources_are_added_in_order(void **state)
     bench_begin(&t, 1);
     Value *x = counted(&t, SHAPE(3)), *i = named(&t, 2, 3, (double[]){1, 1, 1});
     const double sources[] = {1e16, 1, -1e16};
-    for (int k = 0; k < 3; k++)
-        t.inputs[0].at[k].value = sources[k];
+    for (int k = 0; k < 3; k++) t.inputs[0].at[k].value = sources[k];
     IS(build_op(&t.b, OP_SCATTER_ADD, (Value *[]){x, i}, 2, &(Attr){.axis = 0}, NULL), 0, 0);
     t.inputs[0].at[0].value = 1, t.inputs[0].at[1].value = -1e16, t.inputs[0].at[2].value = 1e16;
     IS(build_op(&t.b, OP_SCATTER_ADD, (Value *[]){x, i}, 2, &(Attr){.axis = 0}, NULL), 0, 0);
@@ -114,8 +110,7 @@ static void refused(Bench *t, const Value *v, const char *code, const char *word
     assert_true(type_is_poison(v->type));
     const Diag *d = t->cx->diags->list.at[t->cx->diags->list.n - 1];
     assert_string_equal(d->code, code);
-    if (!strstr(d->message, words))
-        fail_msg("%s", d->message);
+    if (!strstr(d->message, words)) fail_msg("%s", d->message);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -193,8 +188,7 @@ static bool plan_holds(Graph *g, void *context)
     static const int64_t ns[] = {1, 2, 5, 17};
     (void)context;
     for (size_t i = 0; i < COUNT(ns); i++)
-        for (int workers = 1; workers <= 3; workers++)
-            check_plan(g, ns[i], workers);
+        for (int workers = 1; workers <= 3; workers++) check_plan(g, ns[i], workers);
     return true;
 }
 
@@ -216,8 +210,7 @@ static void plans_hold(void **state)
         Cx *cx = cx_new();
         FrontendOptions options = {.name = "t"};
         Program *p = frontend_parse(cx, "t.nn", text, &options);
-        if (!p)
-            diags_print(cx->diags, stderr, false);
+        if (!p) diags_print(cx->diags, stderr, false);
         assert_non_null(p);
         assert_true(passes_run(p, &(PassOptions){.disabled = without, .ndisabled = fuse ? 0 : 2, .verify = true}));
         program_each_graph(p, plan_holds, NULL);

@@ -8,8 +8,7 @@ static const int64_t SIZES[] = {1, 2, 5, 17};
 static void check_all(const Graph *g)
 {
     for (size_t i = 0; i < COUNT(SIZES); i++)
-        for (int workers = 1; workers <= 3; workers++)
-            check_plan(g, SIZES[i], workers);
+        for (int workers = 1; workers <= 3; workers++) check_plan(g, SIZES[i], workers);
 }
 
 static void run_all(Bench *(*make)(void))
@@ -112,8 +111,7 @@ static Bench *outputs(void)
     Value *y = build_1(&t->b, OP_EXP, x), *view = MOVE(t, y, "0 1 > 01", 0, 4);
     Value *values[] = {y, view, x, p, y, MOVE(t, x, "0 1 > 01", 0, 4), build_fill(&t->b, TYPE(t, F32, 0, 2), 3),
                        MOVE(t, build_reduce(&t->b, OP_SUM, view, 1), " > 0", 1)};
-    for (size_t i = 0; i < COUNT(values); i++)
-        bench_result(t, RESULT_OUTPUT, (int)i, values[i]);
+    for (size_t i = 0; i < COUNT(values); i++) bench_result(t, RESULT_OUTPUT, (int)i, values[i]);
     return t;
 }
 

@@ -191,8 +191,7 @@ static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t
 static void run_for(void *user, uint32_t workers, void (*work)(void *, uint32_t), void *context)
 {
     ++*(int *)user;
-    for (uint32_t w = workers; w-- > 0;)
-        work(context, w);
+    for (uint32_t w = workers; w-- > 0;) work(context, w);
 }
 typedef struct Member { void (*work)(void *, uint32_t); void *context; uint32_t worker; pthread_t thread; } Member;
 static void *member_main(void *argument)
@@ -209,8 +208,7 @@ static void run_team(void *user, uint32_t workers, void (*work)(void *, uint32_t
         member[w] = (Member){work, context, w, 0};
         assert_int_equal(pthread_create(&member[w].thread, NULL, member_main, &member[w]), 0);
     }
-    for (uint32_t w = 0; w < workers; w++)
-        pthread_join(member[w].thread, NULL);
+    for (uint32_t w = 0; w < workers; w++) pthread_join(member[w].thread, NULL);
 }
 static void count_phases(void *user, const nnrt_entry *entry, uint32_t phase, double seconds)
 {
@@ -365,8 +363,7 @@ typedef struct Budget { int left, out; } Budget;
 static void *budget_alloc(void *user, size_t bytes)
 {
     Budget *b = user;
-    if (b->left-- <= 0)
-        return NULL;
+    if (b->left-- <= 0) return NULL;
     b->out++;
     return aligned_alloc(64, bytes);
 }
@@ -391,8 +388,7 @@ static int32_t whole_life(Budget *b, Points *p)
     nnrt_fit_options_init(&f);
     f.test = &source;
     int32_t status = nnrt_session_new(&line_model, &o, &s);
-    if (!status && !(status = nnrt_init(s, 0)))
-        status = nnrt_fit(s, "line", &source, &f);
+    if (!status && !(status = nnrt_init(s, 0))) status = nnrt_fit(s, "line", &source, &f);
     nnrt_session_free(s);
     return status;
 }
@@ -451,8 +447,7 @@ static void test_fit(void **state)
     Log log = {0};
     (void)state;
     fill_points(&p);
-    for (int i = 0; i < ROWS; i++)
-        *(i < 80 ? &chosen[i] : &held[i - 80]) = i;
+    for (int i = 0; i < ROWS; i++) *(i < 80 ? &chosen[i] : &held[i - 80]) = i;
     nnrt_source_init(&train);
     train.rows = ROWS, train.arrays = arrays, train.chosen = chosen, train.nchosen = 80;
     test = train;
@@ -506,8 +501,7 @@ static void test_fit_ways(void **state)
         assert_int_equal(log.batches, 5);
         assert_int_equal(log.last.batches, 7); /* of 16, as the file says */
         assert_int_equal(nnrt_read(s, "line.slope", v.slope, sizeof v.slope), NNRT_OK);
-        if (way == 0)
-            first = v;
+        if (way == 0) first = v;
         nnrt_session_free(s);
     }
     assert_memory_equal(&first, &v, sizeof v);
@@ -518,8 +512,7 @@ typedef struct Counted { Points points; int fetched[ROWS]; } Counted;
 static int32_t count_rows(void *user, const int64_t *rows, int64_t n, void *const *into)
 {
     Counted *c = user;
-    for (int64_t i = 0; i < n; i++)
-        c->fetched[rows[i]]++;
+    for (int64_t i = 0; i < n; i++) c->fetched[rows[i]]++;
     return fetch_rows(&c->points, rows, n, into);
 }
 
@@ -528,8 +521,7 @@ static void test_fit_chosen(void **state)
     enum { CHOSEN = 33, EPOCHS = 4 };
     int64_t chosen[CHOSEN];
     (void)state;
-    for (int i = 0; i < CHOSEN; i++)
-        chosen[i] = ROWS - 1 - 3 * i;
+    for (int i = 0; i < CHOSEN; i++) chosen[i] = ROWS - 1 - 3 * i;
     for (int shuffle = 0; shuffle < 2; shuffle++) {
         static Counted c;
         nnrt_source source;

@@ -7,8 +7,7 @@ static const double specials[] = {0.0, -0.0, 1, -1, 2.5, -3, 1e300, -1e-310, INF
 static Value *special_vector(Bench *t)
 {
     Value *x = param(t, SHAPE(12));
-    for (size_t i = 0; i < COUNT(specials); i++)
-        t->tensors[t->nparams - 1].at[i].value = specials[i];
+    for (size_t i = 0; i < COUNT(specials); i++) t->tensors[t->nparams - 1].at[i].value = specials[i];
     return x;
 }
 
@@ -32,8 +31,7 @@ static Value *result(Bench *t, int i)
 static int count_op(const Block *b, OpCode op)
 {
     int count = 0;
-    for (const Node *n = b->first; n; n = n->next)
-        count += (n->op == op) + (n->region ? count_op(n->region, op) : 0);
+    for (const Node *n = b->first; n; n = n->next) count += (n->op == op) + (n->region ? count_op(n->region, op) : 0);
     return count;
 }
 
@@ -137,8 +135,7 @@ static void test_identities(void **state)
         int left = 0;
         for (const Node *n = t.g->body->first; n; n = n->next)
             left += n->op != OP_RETURN && op_info(n->op)->kind != KIND_leaf;
-        if (left != cases[i].left)
-            fail_msg("%s: %d operators are left, not %d", cases[i].text, left, cases[i].left);
+        if (left != cases[i].left) fail_msg("%s: %d operators are left, not %d", cases[i].text, left, cases[i].left);
         assert_int_equal(count_op(t.g->body, OP_DIV), cases[i].f == div10);
         end(&t);
     }
@@ -299,8 +296,7 @@ static void test_sharing_of_patterns(void **state)
     Value *other = move(&t, x, 3, (int[]){N, 2, 2}, GROUPS(AXIS(0), AXIS(1, 2)), GROUPS(AXIS(2), AXIS(1), AXIS(0)));
     output(&t, build_2(&t.b, OP_SUB, split, other));
     simplify(&t, 0);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(result(&t, i)->def->in[0] == result(&t, i)->def->in[1], i == 0);
+    for (int i = 0; i < 2; i++) assert_int_equal(result(&t, i)->def->in[0] == result(&t, i)->def->in[1], i == 0);
     assert_int_equal(count_op(t.g->body, OP_MOVE), 3);
     end(&t);
 }
@@ -364,8 +360,7 @@ static Value *one_minus(Build *b, Value *x) { return build_2(b, OP_SUB, build_co
 static Value *logits(Bench *t, double scale)
 {
     Value *z = param(t, SHAPE(N, 4));
-    for (int64_t i = 0; i < t->tensors[0].size; i++)
-        t->tensors[0].at[i].value *= scale * (i % 3 - 1.0);
+    for (int64_t i = 0; i < t->tensors[0].size; i++) t->tensors[0].at[i].value *= scale * (i % 3 - 1.0);
     return z;
 }
 
@@ -431,8 +426,7 @@ static void test_other_softmaxes(void **state)
     simplify(&t, INFINITY);
     Array got[1];
     run(&t, t.g, 0, got);
-    for (int64_t i = 0; i < got[0].size; i++)
-        assert_true(isfinite(got[0].at[i].value));
+    for (int64_t i = 0; i < got[0].size; i++) assert_true(isfinite(got[0].at[i].value));
     fired("stable.log_softmax", before, 1);
     end(&t);
     begin(&t);
@@ -492,8 +486,7 @@ static void test_logs_of_choices(void **state)
         assert_int_equal(count_op(t.g->body, OP_LOG), 0);
         Array got[1];
         run(&t, t.g, 0, got);
-        for (int64_t i = 0; i < got[0].size; i++)
-            assert_true(isfinite(got[0].at[i].value));
+        for (int64_t i = 0; i < got[0].size; i++) assert_true(isfinite(got[0].at[i].value));
         end(&t);
     }
 }

@@ -7,8 +7,7 @@ typedef struct Row { int n; double at[4]; } Row;
 static Value *vector(Bench *t, const Row *row)
 {
     Value *x = param(t, 1, &row->n);
-    for (int i = 0; i < row->n; i++)
-        t->tensors[t->nparams - 1].at[i].value = row->at[i];
+    for (int i = 0; i < row->n; i++) t->tensors[t->nparams - 1].at[i].value = row->at[i];
     return x;
 }
 
@@ -20,12 +19,10 @@ static void gradients_as(Bench *t, Value *y, bool simple, Array *results)
     for (int i = 0; i < t->nparams; i++)
         graph_add_result(t->g, (Result){.kind = RESULT_NEXT, .name = "p", .index = i}, &grad->out[i]);
     Arena *scratch = arena_new();
-    if (simple)
-        pass_simplify(t->g, scratch);
+    if (simple) pass_simplify(t->g, scratch);
     pass_differentiate(t->g, scratch);
     t->g->stage = STAGE_DIFFERENTIATED;
-    if (simple)
-        pass_simplify(t->g, scratch);
+    if (simple) pass_simplify(t->g, scratch);
     run(t, t->g, 0, results);
     arena_free(scratch);
 }

@@ -66,8 +66,7 @@ static void expect_no_cut(Step *s)
 static int result_named(const Graph *g, ResultKind kind, int index)
 {
     for (int i = 0; i < g->results.n; i++)
-        if (g->results.at[i].kind == kind && g->results.at[i].index == index)
-            return i;
+        if (g->results.at[i].kind == kind && g->results.at[i].index == index) return i;
     fail_msg("a result is missing");
     return -1;
 }
@@ -91,8 +90,7 @@ static void expect_cut(Step *s, int ngradients)
     assert_non_null(train->grad);
     assert_non_null(train->update);
     assert_int_equal(train->update->inputs.n, 0);
-    for (int i = 0; i < 3; i++)
-        pass_differentiate(all[i], scratch);
+    for (int i = 0; i < 3; i++) pass_differentiate(all[i], scratch);
     evaluate(s, all[0], NULL, results[0]);
     evaluate(s, all[1], NULL, results[1]);
     for (int i = 0; i < train->grad->results.n; i++)
@@ -105,8 +103,7 @@ static void expect_cut(Step *s, int ngradients)
     for (int i = 0; i < train->update->results.n; i++) {
         int tensor = train->update->results.at[i].index;
         const Array *want = &results[0][result_named(s->t.g, RESULT_NEXT, tensor)], *got = &results[2][i];
-        for (int64_t k = 0; k < want->size; k++)
-            assert_true(want->at[k].value == got->at[k].value);
+        for (int64_t k = 0; k < want->size; k++) assert_true(want->at[k].value == got->at[k].value);
     }
     assert_true(results[1][result_named(train->grad, RESULT_LOSS, 0)].at[0].value == results[0][0].at[0].value);
     arena_free(scratch);

@@ -61,20 +61,17 @@ static double evaluate(Run *r, double shift, double *out_tangent, double *out_do
     for (int i = 0; i < r->p->tensors.n; i++) {
         kept[i] = r->tensors[i];
         r->tensors[i].at = arena_copy(r->p->arena, kept[i].at, sizeof(Num) * (size_t)kept[i].size);
-        for (int64_t k = 0; k < kept[i].size; k++)
-            r->tensors[i].at[k].value += shift * kept[i].at[k].tangent;
+        for (int64_t k = 0; k < kept[i].size; k++) r->tensors[i].at[k].value += shift * kept[i].at[k].tangent;
     }
     EvalInputs in = bound(r);
     assert_true(graph_eval(r->g, &in, r->p->arena, results));
-    for (int i = 0; i < r->p->tensors.n; i++)
-        r->tensors[i] = kept[i];
+    for (int i = 0; i < r->p->tensors.n; i++) r->tensors[i] = kept[i];
     *out_dot = 0;
     for (int i = 0; i < r->g->results.n; i++) {
         const Result *result = &r->g->results.at[i];
         if (result->kind == RESULT_GRAD && r->p->tensors.at[result->index].role == ROLE_STATE)
             continue; /* a next value, not a gradient */
-        if (result->kind == RESULT_LOSS)
-            loss = results[i].at[0].value, *out_tangent = results[i].at[0].tangent;
+        if (result->kind == RESULT_LOSS) loss = results[i].at[0].value, *out_tangent = results[i].at[0].tangent;
         for (int64_t k = 0; result->kind == RESULT_GRAD && k < results[i].size; k++)
             *out_dot += results[i].at[k].value * kept[result->index].at[k].tangent;
     }
@@ -106,13 +103,11 @@ static void check(const char *text, bool simplify)
     fill_inputs(&r);
     double tangent = 0, dot, other, ignored, h = 1e-6;
     evaluate(&r, 0, &tangent, &dot);
-    if (relative(tangent, dot) > 1e-12)
-        fail_msg("%s: tangents give %.17g, the grad graph %.17g", text, tangent, dot);
+    if (relative(tangent, dot) > 1e-12) fail_msg("%s: tangents give %.17g, the grad graph %.17g", text, tangent, dot);
     double up = evaluate(&r, h, &ignored, &other), down = evaluate(&r, -h, &ignored, &other);
     if (relative((up - down) / (2 * h), dot) > 1e-6)
         fail_msg("%s: differences give %.10g, the grad graph %.10g", text, (up - down) / (2 * h), dot);
-    if (dot == 0)
-        fail_msg("%s: every gradient is 0", text);
+    if (dot == 0) fail_msg("%s: every gradient is 0", text);
     cx_free(cx);
 }
 
@@ -136,8 +131,7 @@ static void test_activations(void **state)
         "relu", "leaky_relu", "leaky_relu(0.2)", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "hard_sigmoid",
         "hard_sigmoid_relus", "elu", "elu(0.3)", "gelu", "swish", "prelu", "prelu(-0.5)",
     };
-    for (size_t i = 0; i < COUNT(names); i++)
-        check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
+    for (size_t i = 0; i < COUNT(names); i++) check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
 }
 
 static void test_losses(void **state)
@@ -185,8 +179,7 @@ static void test_layers(void **state)
         check(texts[i], true);
         check(texts[i], false);
     }
-    for (size_t i = 0; i < COUNT(names); i++)
-        check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
+    for (size_t i = 0; i < COUNT(names); i++) check_model(names[i], "f32[N, 3]", "mse(t(x), y)");
 }
 
 int main(void)

@@ -36,8 +36,7 @@ static void write_header(const char *header, size_t data)
 {
     char file[MAX_FILE] = {0};
     size_t n = strlen(header);
-    for (int i = 0; i < 8; i++)
-        file[i] = (char)(n >> (8 * i));
+    for (int i = 0; i < 8; i++) file[i] = (char)(n >> (8 * i));
     memcpy(file + 8, header, n);
     write_file_of_test(file, 8 + n + data);
 }
@@ -47,8 +46,7 @@ static int32_t try_load(char *message, size_t size)
 {
     Values v = {{9, 9, 9}, {9, 9, 9, 9}}, before = v;
     int32_t status = nnrt_load_params(&line_model, &v, path, message, size);
-    if (status)
-        assert_memory_equal(&v, &before, sizeof v);
+    if (status) assert_memory_equal(&v, &before, sizeof v);
     return status;
 }
 
@@ -57,8 +55,7 @@ static void assert_refused(const char *header, size_t data, int32_t wanted, cons
     char message[640];
     write_header(header, data);
     assert_int_equal(try_load(message, sizeof message), wanted);
-    if (!strstr(message, part))
-        fail_msg("`%s` does not say `%s`", message, part);
+    if (!strstr(message, part)) fail_msg("`%s` does not say `%s`", message, part);
 }
 
 static void test_there_and_back(void **state)
@@ -252,8 +249,7 @@ static int make_folder(void **state)
 {
     (void)state;
     strcpy(folder, "/tmp/nnrt-weights-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
+    if (!mkdtemp(folder)) return -1;
     snprintf(path, sizeof path, "%s/w.safetensors", folder);
     return 0;
 }
