@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Models compiled for aarch64, run under emulation, against the same models on this machine: every entry of the
 examples, of graphs of every kernel form and of random graphs gives the same bits, and so do whole epochs of training.
-The host that runs them is tests/emulated/host.c over libnnrt, compiled for both machines."""
+The host that runs them is tests/emulated/host.c over libnnrt, compiled for both machines.
+usage: emulated.py BUILD ROOT [RANDOM_GRAPHS [FIRST_SEED]]"""
 import gzip, pathlib, platform, re, shutil, subprocess, sys, tempfile
 
 build, root = map(pathlib.Path, sys.argv[1:3])
+random_graphs = int(sys.argv[3]) if len(sys.argv) > 3 else 40
+first_seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 nnc = build / "nnc"
-RANDOM_GRAPHS = 40
 EXAMPLES = ["rings/rings", "digits/digits", "digits-relu/digits", "tiny/tiny", "own/own"]
 FLAT = ["kernels", "parts", "training"]
 CROSS, EMULATOR = "aarch64-linux-gnu-gcc", ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
@@ -82,7 +84,7 @@ with tempfile.TemporaryDirectory() as name:
         run(compiler, *FLAGS, root / "tests/emulated/host.c", *sorted((root / "runtime").glob("*.c")), "-o", hosts[-1],
             "-lpthread", "-ldl", "-lm")
     models = [root / "examples" / (e + ".nn") for e in EXAMPLES] + [root / "tests/unit/flat" / (f + ".nn") for f in FLAT]
-    models += [random_graph(work, seed) for seed in range(1, RANDOM_GRAPHS + 1)]
+    models += [random_graph(work, seed) for seed in range(first_seed, first_seed + random_graphs)]
     results = same_results(work, hosts, models)
     refused_politely(work, hosts)
     same_training(work, "rings", "train.c", [root / "examples/rings/rings.csv"])
