@@ -66,14 +66,17 @@ static void compare(const Oracle *o, const Where *w, const char *what, const Arr
     }
 }
 
-static void same_bytes(const Where *w, const char *what, const char *when, const void *a, const void *b, size_t n)
+/* The same bits, but for those of a NaN: which of two NaNs a sum hands on, the machine's code chooses as it likes. */
+static void same_bits(const Where *w, const char *what, const char *when, DType t, const void *a, const void *b, size_t n)
 {
-    if (!memcmp(a, b, n)) return;
-    size_t at = 0;
-    while (((const char *)a)[at] == ((const char *)b)[at]) at++;
-    printf("%s, N = %" PRId64 ": %s %s differs from byte %zu of %zu on\n", w->config, w->n, what, when, at, n);
-    fflush(stdout);
-    abort();
+    size_t each = (size_t)dtype_bytes(t);
+    for (size_t at = 0; at < n; at += each) {
+        const char *one = (const char *)a + at, *other = (const char *)b + at;
+        if (!memcmp(one, other, each) || (isnan(element_of(t, one, 0)) && isnan(element_of(t, other, 0)))) continue;
+        printf("%s, N = %" PRId64 ": %s %s differs at byte %zu of %zu\n", w->config, w->n, what, when, at, n);
+        fflush(stdout);
+        abort();
+    }
 }
 
 /* ---- data: what an input holds follows from its name, so that all graphs get the same ---- */
@@ -224,8 +227,8 @@ static void check_rows(const Oracle *o, const Where *w, nnrt_session *s, const D
             if (!alone[i]) continue;
             size_t bytes = raw_bytes(&out->like[i]);
             o->counts->rows++;
-            same_bytes(w, g->results.at[i].name, "of a row alone", out->raw[i],
-                       (char *)whole->raw[i] + (size_t)row * bytes, bytes);
+            same_bits(w, g->results.at[i].name, "of a row alone", out->like[i].type.dtype, out->raw[i],
+                      (char *)whole->raw[i] + (size_t)row * bytes, bytes);
         }
         arena_free(a);
     }
@@ -244,8 +247,8 @@ static void check_predict(const Oracle *o, const Where *w, const Compiled *c)
     for (size_t t = 0; t < TEAM_COUNT; t++) {
         predict(o, a, c->others[t], &d, again);
         for (int i = 0; i < out->n; i++)
-            same_bytes(w, g->results.at[i].name, "by several workers", out->raw[i], again->raw[i],
-                       raw_bytes(&out->like[i]));
+            same_bits(w, g->results.at[i].name, "by several workers", out->like[i].type.dtype, out->raw[i],
+                      again->raw[i], raw_bytes(&out->like[i]));
     }
     check_rows(o, w, c->session, &d, out);
 }
@@ -293,7 +296,7 @@ static void check_tensors(const Oracle *o, const Where *w, const Compiled *c, co
         compare(o, w, path, &want[i], raw);
         for (size_t t = 0; t < TEAM_COUNT; t++) {
             must(c->others[t], read(c->others[t], path, again, bytes));
-            same_bytes(w, path, "by several workers", raw, again, bytes);
+            same_bits(w, path, "by several workers", want[i].type.dtype, raw, again, bytes);
         }
     }
 }
@@ -374,8 +377,8 @@ void check_frozen(const Oracle *o, Where *w, const Compiled *c, const Compiled *
         predict(o, w->arena, c->session, &d, want);
         predict(o, w->arena, frozen->session, &d, got);
         for (int k = 0; k < want->n; k++)
-            same_bytes(w, g->results.at[k].name, "with fixed parameters", want->raw[k], got->raw[k],
-                       raw_bytes(&want->like[k]));
+            same_bits(w, g->results.at[k].name, "with fixed parameters", want->like[k].type.dtype, want->raw[k],
+                      got->raw[k], raw_bytes(&want->like[k]));
         arena_free(w->arena);
     }
 }
