@@ -60,15 +60,20 @@ static void emit_kernel(Clusters *c, Cluster *cluster, Node *at)
     vec_push(c->scratch, &c->items, (Item){.node = kernel, .cluster = cluster});
 }
 
+static void emit(Clusters *c, Cluster *cluster, int least);
+
+static void emit_reads(Clusters *c, const Node *n, int least)
+{
+    for (int i = 0; i < n->nin; i++) emit(c, cluster_of(c, n->in[i]->def), least);
+    for (const Node *in = n->region ? n->region->first : NULL; in; in = in->next) emit_reads(c, in, least);
+}
+
 /* Emits what a cluster reads, then the cluster; `seen` says which were met. */
 static void emit(Clusters *c, Cluster *cluster, int least)
 {
     if (cluster->seen == c->stamp) return;
     cluster->seen = c->stamp;
-    for (int i = 0; i < cluster->items.n; i++) {
-        const Node *n = c->items.at[cluster->items.at[i]].node;
-        for (int k = 0; k < n->nin; k++) emit(c, cluster_of(c, n->in[k]->def), least);
-    }
+    for (int i = 0; i < cluster->items.n; i++) emit_reads(c, c->items.at[cluster->items.at[i]].node, least);
     Node *end = c->graph->body->last, *first = c->items.at[cluster->items.at[0]].node;
     if (first == end) return;
     if (!cluster->fixed && cluster->items.n >= least)
@@ -77,11 +82,17 @@ static void emit(Clusters *c, Cluster *cluster, int least)
         node_move_before(first, end);
 }
 
+static bool is_constant(const Clusters *c, const Cluster *cluster)
+{
+    return c->items.at[cluster->items.at[0]].node->op == OP_CONST;
+}
+
+/* A constant comes with its first reader: the text says no other place for it, so the order may follow from none. */
 void clusters_emit(Clusters *c, int least)
 {
     c->stamp++;
     for (int i = 0; i < c->list.n; i++)
-        if (c->list.at[i]->items.n) emit(c, c->list.at[i], least);
+        if (c->list.at[i]->items.n && !is_constant(c, c->list.at[i])) emit(c, c->list.at[i], least);
 }
 
 bool pass_outline(Graph *g, Arena *scratch)
