@@ -86,7 +86,10 @@ Span span_join(Span a, Span b);
 /* The whole file and a zero byte behind it; at most so many bytes. errno on failure. */
 bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t *out_size);
 bool path_is_endless(const char *path); /* a pipe or a device: reading it may never end */
-/* Whole file or nothing: a temporary name beside it, synced, renamed; the mode stays. errno on failure. */
+const char *path_real(Arena *a, const char *path); /* the file that a link leads to; `path` where there is none */
+bool path_same(const char *a, const char *b);      /* one file, by whatever names */
+/* Whole file or nothing: a temporary name beside it, synced, renamed; its mode and links to it stay. A pipe or a device
+   takes the bytes as they come. errno on failure. */
 bool write_file(const char *path, const void *data, size_t size);
 
 /* ---- diag.c: messages to people ---- */

@@ -59,6 +59,21 @@ bool path_is_endless(const char *path)
     return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
+const char *path_real(Arena *a, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *copy = real ? str_copy(a, real) : path;
+    free(real);
+    return copy;
+}
+
+bool path_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (stat(a, &x) || stat(b, &y)) return !strcmp(a, b);
+    return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t *out_size)
 {
     bool standard = !strcmp(path, "-");
@@ -125,26 +140,40 @@ static mode_t mode_of(const char *path)
     return 0666 & ~mask;
 }
 
-static bool write_temporary(const char *temporary, int fd, const void *data, size_t size, const char *path)
+/* The first fault of writing, syncing and closing is told. */
+static bool write_and_close(int fd, const void *data, size_t size, const char *path, bool sync)
 {
-    bool ok = write_all(fd, data, size) && !fchmod(fd, mode_of(path)) && !fsync(fd);
+    bool ok = write_all(fd, data, size) && (!sync || (!fchmod(fd, mode_of(path)) && !fsync(fd)));
     int saved = errno;
-    if (close(fd) && ok) ok = false, saved = errno;
-    if (ok && rename(temporary, path)) ok = false, saved = errno;
-    if (!ok) unlink(temporary);
+    if (close(fd) && ok) return false;
     errno = saved;
     return ok;
 }
 
+static bool write_beside(Arena *a, const char *path, const void *data, size_t size)
+{
+    char *temporary = str_format(a, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) return false;
+    if (write_and_close(fd, data, size, path, true) && !rename(temporary, path)) return true;
+    int saved = errno;
+    unlink(temporary);
+    errno = saved;
+    return false;
+}
+
+static bool write_through(const char *path, const void *data, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write_and_close(fd, data, size, path, false);
+}
+
 bool write_file(const char *path, const void *data, size_t size)
 {
-    if (!strcmp(path, "-")) return write_all(1, data, size);
-    size_t n = strlen(path) + sizeof ".XXXXXX";
-    char *temporary = malloc(n);
-    if (!temporary) fatal("out of memory");
-    snprintf(temporary, n, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    bool ok = fd >= 0 && write_temporary(temporary, fd, data, size, path);
-    free(temporary);
+    if (!strcmp(path, "-")) return !fflush(stdout) && write_all(1, data, size); /* behind what was printed */
+    if (path_is_endless(path)) return write_through(path, data, size);
+    Arena *a = arena_new();
+    bool ok = write_beside(a, path_real(a, path), data, size);
+    arena_free(a);
     return ok;
 }

@@ -12,7 +12,8 @@ extern char **environ;
 
 typedef struct Link {
     Program *program;
-    const char *path;    /* where the library goes */
+    const char *path;    /* where the library goes, as people wrote it */
+    const char *real;    /* the same, where that is a link */
     char *object, *made; /* temporary files; NULL: not made yet */
     Sanitizer sanitize;
 } Link;
@@ -45,14 +46,14 @@ static bool write_all(int fd, Bytes b)
 static bool temporaries_make(Link *l, Bytes object)
 {
     Arena *a = l->program->arena;
-    char *name = plain_path(a, l->path, ".o");
+    char *name = plain_path(a, l->real, ".o");
     int fd = mkstemps(name, 2);
     if (fd < 0) return link_failed(l, strerror(errno));
     l->object = name;
     bool written = write_all(fd, object);
     int error = errno;
     if (close(fd) != 0 || !written) return link_failed(l, strerror(written ? errno : error));
-    name = plain_path(a, l->path, "");
+    name = plain_path(a, l->real, "");
     fd = mkstemp(name);
     if (fd < 0) return link_failed(l, strerror(errno));
     l->made = name;
@@ -133,9 +134,10 @@ static bool linker_run(const Link *l)
 
 bool codegen_link(Program *p, Bytes object, Sanitizer sanitize, const char *path)
 {
-    Link l = {.program = p, .path = path, .sanitize = sanitize};
+    Link l = {.program = p, .path = path, .real = path_real(p->arena, path), .sanitize = sanitize};
+    if (path_is_endless(path)) return link_failed(&l, "it is no file but a pipe or a device");
     bool done = temporaries_make(&l, object) && linker_run(&l);
-    if (done && rename(l.made, str_format(p->arena, "%s%s", *path == '/' ? "" : "./", path)) == 0) l.made = NULL;
+    if (done && rename(l.made, l.real) == 0) l.made = NULL;
     else if (done) done = link_failed(&l, strerror(errno));
     temporaries_remove(&l);
     return done;

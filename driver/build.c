@@ -139,12 +139,16 @@ CodegenOptions codegen_options(const Args *a)
                             .portable = args_has(a, OPT_PORTABLE)};
 }
 
+enum { MOST_WORKERS = 1024 };
+
 static int open_session(Args *a, Running *r)
 {
     nnrt_options o;
     nnrt_options_init(&o);
     int64_t workers = 0;
     if (!args_count(a, OPT_WORKERS, 1, &workers)) return EXIT_USAGE;
+    if (workers > MOST_WORKERS)
+        return usage_error("--workers wants 1 to %d, not `%s`", MOST_WORKERS, args_text(a, OPT_WORKERS));
     o.workers = (uint32_t)workers;
     if (!nnrt_session_new(r->model, &o, &r->session)) return 0;
     failure("%s", r->session ? nnrt_error(r->session) : "out of memory");

@@ -56,6 +56,8 @@ const char *args_text(const Args *a, OptionId id); /* the last one given, or NUL
 bool args_count(const Args *a, OptionId id, int64_t low,
                 int64_t *out_value); /* a whole number; false after a message */
 void help_print(FILE *to, const Command *only);
+/* What a command reads it does not write over. 0, or EXIT_USAGE after a message. */
+int refuse_overwriting(const char *to, const char *const *read, int n);
 bool args_colour(const Args *a, FILE *stream);
 int usage_error(const char *fmt, ...) PRINTF_LIKE(1, 2); /* prints and gives EXIT_USAGE */
 int failure(const char *fmt, ...) PRINTF_LIKE(1, 2);     /* prints and gives EXIT_MODEL */

@@ -73,7 +73,7 @@ static int help(int argc, char **argv)
     return EXIT_GOOD;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         help_print(stderr, NULL);
@@ -94,4 +94,13 @@ int main(int argc, char **argv)
         status = command->run(&args);
     cx_free(args.cx);
     return status;
+}
+
+/* What was printed must have arrived: a full disk is found when the last of it goes out. */
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+    bool arrived = !fflush(stdout) && !ferror(stdout);
+    if (!arrived) failure("standard output cannot be written");
+    return arrived || status ? status : EXIT_NO_OUTPUT;
 }

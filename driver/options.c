@@ -64,6 +64,14 @@ bool args_count(const Args *a, OptionId id, int64_t low, int64_t *out_value)
     return true;
 }
 
+int refuse_overwriting(const char *to, const char *const *read, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(to, "-") && !path_is_endless(to) && path_same(to, read[i]))
+            return usage_error("`%s` would be written over, and it is read: give the result another name", to);
+    return 0;
+}
+
 bool args_colour(const Args *a, FILE *stream)
 {
     const char *when = args_text(a, OPT_COLOR);

@@ -1,7 +1,6 @@
 /* import.c: other files, whose functions and layers are known as `file.name`. */
 #include "frontend/elab.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *source_path(const Elab *e, const Source *s)
@@ -36,18 +35,10 @@ static void unreadable(Elab *e, const Decl *d, const char *path, const char *why
     if (!str_equal(path, d->text)) diag_note(m, "looked for as %s", path);
 }
 
-static const char *whole_path(Elab *e, const char *path)
-{
-    char *whole = realpath(path, NULL);
-    const char *key = whole ? str_copy(e->arena, whole) : path;
-    free(whole);
-    return key;
-}
-
 void import_root(Elab *e, const char *path)
 {
     ((File *)e->file)->path = path;
-    map_set(e->files, whole_path(e, path), (void *)e->file);
+    map_set(e->files, path_real(e->arena, path), (void *)e->file);
 }
 
 enum { MAX_IMPORTS = 1000 };
@@ -56,7 +47,7 @@ enum { MAX_IMPORTS = 1000 };
 static const File *file_of(Elab *e, const Decl *d)
 {
     const char *path = path_beside(e->arena, source_path(e, d->span.source), d->text);
-    const char *key = whole_path(e, path);
+    const char *key = path_real(e->arena, path);
     File *file = map_get(e->files, key);
     if (file) return file;
     bool endless = path_is_endless(path);

@@ -137,6 +137,21 @@ static bool parse_sanitize(const Args *a, Sanitizer *out)
     return (!text || *out) && !lone;
 }
 
+/* Each product has a file of its own, and none of them is one that the model is made of. */
+static int check_paths(const Program *p, const Products *products)
+{
+    for (int i = 0; i < products->list.n; i++) {
+        const Product *x = &products->list.at[i];
+        int status = refuse_overwriting(x->path, p->read.at, p->read.n);
+        if (status) return status;
+        for (int k = 0; k < i; k++)
+            if (strcmp(x->path, "-") && !path_is_endless(x->path) && str_equal(x->path, products->list.at[k].path))
+                return usage_error("`%s` is to hold two results: give each a name, as in --emit=%s=FILE", x->path,
+                                   kinds[x->kind].name);
+    }
+    return 0;
+}
+
 static bool make(Args *a, Program *p, Sanitizer sanitize, Products *products)
 {
     Bytes object = {0};
@@ -203,6 +218,7 @@ int command_compile(Args *a)
     Products products = {{0}};
     Sanitizer sanitize;
     if (!parse_sanitize(a, &sanitize) || !parse_emit(a, p, &products)) return EXIT_USAGE;
+    if ((status = check_paths(p, &products))) return status;
     for (int i = 0; i < products.list.n && p->frozen; i++)
         if (products.list.at[i].kind == KIND_GRAPH)
             return usage_error("--emit=graph writes no values, so it cannot tell a frozen model: give --freeze where the "

@@ -1,18 +1,12 @@
 /* fmt.c: files in the settled style, in place; each is replaced whole or stays as it is. */
 #include "driver/driver.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Through a link to the file itself, which keeps its name and its mode. */
 static int replace(const char *path, const Formatted *f)
 {
-    char *real = strcmp(path, "-") ? realpath(path, NULL) : NULL;
-    bool written = write_file(real ? real : path, f->text, f->size);
-    int why = errno;
-    free(real);
-    if (written) return EXIT_GOOD;
-    failure("`%s` cannot be written: %s", path, strerror(why));
+    if (write_file(path, f->text, f->size)) return EXIT_GOOD;
+    failure("`%s` cannot be written: %s", path, strerror(errno));
     return EXIT_NO_OUTPUT;
 }
 

@@ -325,6 +325,8 @@ static int finish(const Draft *d)
 int command_new(Args *a)
 {
     Draft d = {.args = a, .arena = a->cx->arena, .path = a->operands.at[0], .text = {.arena = a->cx->arena}};
+    const char *to = args_text(a, OPT_OUTPUT);
+    if (to && refuse_overwriting(to, &d.path, 1)) return EXIT_USAGE;
     Source *file = source_read(d.arena, d.path, d.path, MOST_TABLE);
     if (!file) {
         usage_error("`%s` cannot be read: %s", d.path, strerror(errno));

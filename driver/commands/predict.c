@@ -201,6 +201,15 @@ static int write_outputs(const Prediction *p)
     return write_csv(p, path ? path : "-");
 }
 
+static int check_output(const Prediction *p)
+{
+    const char *to = args_text(p->args, OPT_OUTPUT), *weights = args_text(p->args, OPT_WEIGHTS);
+    if (!to) return 0;
+    int status = refuse_overwriting(to, p->data.paths, p->data.n);
+    if (!status) status = refuse_overwriting(to, &weights, weights != NULL);
+    return status ? status : refuse_overwriting(to, p->args->operands.at, 1);
+}
+
 int command_predict(Args *a)
 {
     Prediction p = {.args = a};
@@ -209,6 +218,7 @@ int command_predict(Args *a)
     if (status) return status;
     status = find_model(&p);
     if (!status) status = load(&p);
+    if (!status) status = check_output(&p);
     if (!status) status = allocate_outputs(&p);
     if (!status) status = run_all(&p);
     if (!status) status = write_outputs(&p);

@@ -10,7 +10,6 @@ typedef struct Loader {
     const nnrt_view *views;
     int nviews;
     Dataset *out;
-    const char **paths; /* by view: the file that fed it */
     int *status;
 } Loader;
 
@@ -37,7 +36,7 @@ static bool read_unpacked(Loader *l, const char *path, char **data, size_t *size
 
 static bool take_array(Loader *l, int view, const char *path, const RawArray *a)
 {
-    l->paths[view] = path;
+    l->out->paths[view] = path;
     return array_column(l->cx, a, &l->views[view], &l->out->columns[view]);
 }
 
@@ -54,7 +53,7 @@ static bool load_archive(Loader *l, const int *places, int n, const char *path)
                       ? npz_read(l->cx, path, names.at[0], &only) && array_column(l->cx, &only, view, out)
                       : npz_column(l->cx, path, &names, view, out);
         if (!ok) return false;
-        l->paths[places[i]] = path;
+        l->out->paths[places[i]] = path;
     }
     return true;
 }
@@ -62,7 +61,7 @@ static bool load_archive(Loader *l, const int *places, int n, const char *path)
 static bool fed_already(Loader *l, const char *path, int view)
 {
     diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` is for the input `%s`, but `%s` feeds it already", path,
-               l->views[view].name, l->paths[view]);
+               l->views[view].name, l->out->paths[view]);
     return false;
 }
 
@@ -71,12 +70,12 @@ static bool load_for_input(Loader *l, int view, const char *path)
     char *data;
     size_t size;
     RawArray a;
-    if (l->paths[view]) return fed_already(l, path, view);
+    if (l->out->paths[view]) return fed_already(l, path, view);
     if (!read_unpacked(l, path, &data, &size)) return false;
     if (npy_is(data, size)) return npy_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
     if (idx_is(data, size)) return idx_read(l->cx, path, data, size, &a) && take_array(l, view, path, &a);
     if (npz_is(data, size)) return load_archive(l, &view, 1, path);
-    l->paths[view] = path;
+    l->out->paths[view] = path;
     const nnrt_view *only = &l->views[view];
     return csv_columns(l->cx, source_new(l->cx->arena, path, data, size), &only, 1, &l->out->columns[view]);
 }
@@ -86,10 +85,10 @@ static bool load_table(Loader *l, const char *path)
 {
     char *data;
     size_t size;
-    const nnrt_view *views[64];
-    int places[64], n = 0;
-    for (int i = 0; i < l->nviews && n < 64; i++)
-        if (!l->paths[i]) places[n] = i, views[n++] = &l->views[i];
+    int n = 0, *places = NEW_ARRAY(l->cx->arena, int, l->nviews);
+    const nnrt_view **views = NEW_ARRAY(l->cx->arena, const nnrt_view *, l->nviews);
+    for (int i = 0; i < l->nviews; i++)
+        if (!l->out->paths[i]) places[n] = i, views[n++] = &l->views[i];
     if (!n && l->nviews) return fed_already(l, path, 0);
     if (!read_unpacked(l, path, &data, &size)) return false;
     if (npy_is(data, size) || idx_is(data, size)) {
@@ -98,9 +97,9 @@ static bool load_table(Loader *l, const char *path)
         return false;
     }
     if (npz_is(data, size)) return load_archive(l, places, n, path);
-    Column columns[64];
+    Column *columns = NEW_ARRAY(l->cx->arena, Column, n);
     if (!csv_columns(l->cx, source_new(l->cx->arena, path, data, size), views, n, columns)) return false;
-    for (int i = 0; i < n; i++) l->out->columns[places[i]] = columns[i], l->paths[places[i]] = path;
+    for (int i = 0; i < n; i++) l->out->columns[places[i]] = columns[i], l->out->paths[places[i]] = path;
     return true;
 }
 
@@ -123,12 +122,12 @@ static bool rows_agree(Loader *l)
         if (i == 0) l->out->rows = rows;
         if (rows == l->out->rows) continue;
         diag_error(l->cx->diags, "E0213", NO_SPAN,
-                   "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`", l->paths[0],
-                   l->out->rows, l->views[0].name, l->paths[i], rows, l->views[i].name);
+                   "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`", l->out->paths[0],
+                   l->out->rows, l->views[0].name, l->out->paths[i], rows, l->views[i].name);
         return false;
     }
     if (l->out->rows > 0) return true;
-    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->paths[0] : "the data");
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->out->paths[0] : "the data");
     return false;
 }
 
@@ -142,8 +141,8 @@ static size_t input_length(const char *spec)
 bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
                int *out_status)
 {
-    *out = (Dataset){nviews, NEW_ARRAY(cx->arena, Column, nviews), 0};
-    Loader l = {cx, views, nviews, out, NEW_ARRAY(cx->arena, const char *, nviews), out_status};
+    *out = (Dataset){nviews, NEW_ARRAY(cx->arena, Column, nviews), NEW_ARRAY(cx->arena, const char *, nviews), 0};
+    Loader l = {cx, views, nviews, out, out_status};
     *out_status = EXIT_MODEL;
     for (int i = 0; i < nspecs; i++) {
         size_t n = input_length(specs[i]);
@@ -155,7 +154,7 @@ bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *sp
     for (int i = 0; i < nspecs; i++)
         if (!input_length(specs[i]) && !load_table(&l, specs[i])) return false;
     for (int i = 0; i < nviews; i++) {
-        if (l.paths[i]) continue;
+        if (l.out->paths[i]) continue;
         Diag *d = diag_error(cx->diags, "E0213", NO_SPAN, "the input `%s` has no data", views[i].name);
         diag_help(d, "--data %s=FILE, or a table with its columns: --data FILE.csv", views[i].name);
         return false;

@@ -15,6 +15,7 @@ typedef struct Column {
 typedef struct Dataset {
     int n;
     Column *columns;
+    const char **paths; /* by column: the file that feeds it */
     int64_t rows;
 } Dataset;
 
