@@ -26,6 +26,7 @@ static bool bound_before(Frame *f, const char *name, Span at)
     Diag *d = fault(f, at, "E0406", "`%s` is bound already", name);
     diag_primary(d, "a body binds each name once, and none that it can see");
     if (first.source) diag_label(d, first, "`%s` is bound here first", name);
+    if (b) diag_help(d, "choose another name; a chain needs none: `%s |> ... |> ...`", name);
     return true;
 }
 
@@ -149,7 +150,7 @@ static Val no_result(Frame *f, const BlockExpr *b)
     if (b->broken || f->e->file->broken) return poison;
     Span end = b->span;
     end.lo = end.hi ? end.hi - 1 : 0;
-    Diag *d = fault(f, end, "E0106", "`%s` ends without a result", f->decl->path.text);
+    Diag *d = fault(f, end, "E0404", "`%s` ends without a result", f->decl->path.text);
     diag_primary(d, "the value that it gives should stand before this");
     diag_help(d, "a body ends with an expression of its own: `{ h = ...; h }`");
     return poison;
@@ -160,7 +161,7 @@ Val body_result(Frame *f, const BlockExpr *b, const Type *want)
     for (int i = 0; i + 1 < b->items.n && !f->e->file->broken; i++) {
         const Item *it = b->items.at[i];
         if (it->kind != ITEM_RESULT) continue;
-        Diag *d = fault(f, it->span, "E0106", "this value goes nowhere");
+        Diag *d = fault(f, it->span, "E0101", "this value goes nowhere");
         diag_primary(d, "only the last line of a body is its result");
         diag_help(d, "bind it to a name, or take it away");
     }

@@ -58,6 +58,7 @@ static void model_results(Frame *f, Val v, Span at)
     int n = v.kind == VAL_TUPLE ? v.n : 1;
     for (int i = 0; i < n; i++) {
         Val part = v.kind == VAL_TUPLE ? v.parts[i] : v;
+        if (part.kind == VAL_POISON) return;
         if (part.kind != VAL_TENSOR) {
             Diag *d = fault(f, at, "E0412", "a model gives tensors, but this is %s", val_text(e, part));
             diag_primary(d, "no tensor");

@@ -80,7 +80,7 @@ Function *repeat_function(Frame *f, Expr *e)
     if (!rounds_read(f, e, &r)) return NULL;
     if (!last || last->kind != ITEM_RESULT) {
         if (e->block->broken) return NULL;
-        Diag *d = fault(f, e->span, "E0106", "the body of `repeat` ends without a function");
+        Diag *d = fault(f, e->span, "E0404", "the body of `repeat` ends without a function");
         diag_primary(d, "what is applied in each round should stand at its end");
         return NULL;
     }

@@ -1,5 +1,6 @@
 /* scope.c: names. Values and what can be called are looked up apart; a file's own definitions come before std's. */
 #include "frontend/elab.h"
+#include "frontend/habit.h"
 #include <math.h>
 #include <string.h>
 
@@ -287,10 +288,11 @@ static void add_values(Frame *f, Names *to)
     for (size_t i = 0; i < COUNT(known); i++) vec_push(e->arena, to, known[i]);
 }
 
-static void suggest(Diag *d, const char *name, const Names *among)
+static void suggest(Diag *d, const char *name, const Names *among, const char *habit)
 {
     const char *near = str_nearest(name, among->at, among->n);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    if (habit) diag_help(d, "%s", habit);
+    else if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
 /* An unknown name is told once; behind a fault of syntax, which may have hidden it, only where it looks misspelt. */
@@ -337,7 +339,7 @@ static Val unknown_value(Frame *f, const Ref *ref)
     if (missing_named(f, name, ref->span) || is_told(f, name, &among)) return poison;
     d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
     diag_primary(d, "unknown name");
-    suggest(d, name, &among);
+    suggest(d, name, &among, habit_of_value(name));
     return poison;
 }
 
@@ -385,7 +387,7 @@ static Function *unknown_function(Frame *f, const Path *path)
         d = fault(f, path->span, "E0402", "no function is called `%s`", name);
         diag_primary(d, "unknown function");
     }
-    suggest(d, name, &among);
+    suggest(d, name, &among, habit_of_function(name));
     return NULL;
 }
 
@@ -454,9 +456,20 @@ Function *function_named(Frame *f, const Path *path, const Expr *at)
 
 /* ---- references ---- */
 
+/* The results of a tuple by name, as a binding would take them: a, b. */
+static const char *names_text(Elab *e, Val v)
+{
+    Text t = {.arena = e->arena};
+    for (int i = 0; i < v.n; i++) {
+        const char *name = v.names && v.names[i] ? v.names[i] : str_format(e->arena, "out%d", i);
+        text_add(&t, "%s%s", i ? ", " : "", name);
+    }
+    return text_done(&t);
+}
+
 Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
 {
-    Val v;
+    Val v = poison;
     const char *name = ref->path.text;
     if (ref->path.parts.n == 1 && value_named(f, name, ref->prime, ref->span, &v)) {
         if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
@@ -488,7 +501,8 @@ Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
         if (fn) return apply(f, fn, NULL, 0, ref->span, NULL, want);
         if (f->e->file->broken || map_has(f->e->unknown, ref->path.parts.at[0])) return poison;
         Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
-        diag_primary(d, "`%s` is no layer with such a part", ref->path.parts.at[0]);
+        diag_primary(d, "`%s` is no layer with such a part", head);
+        if (v.kind == VAL_TUPLE) diag_help(d, "take its %d results apart: `%s = ...`", v.n, names_text(f->e, v));
         return poison;
     }
     return unknown_value(f, ref);

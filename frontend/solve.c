@@ -177,6 +177,17 @@ static bool pack_mismatch(const Match *m, const Axis *axes, int n)
 
 /* ---- dtypes ---- */
 
+/* Whole numbers where an index is wanted: its type as it should be written, of as many places as are known to be. */
+static void help_index(Diag *d, const Match *m)
+{
+    Arena *a = m->f->e->arena;
+    const Expr *range = m->type->range;
+    const DimBinding *places = range && range->kind == EX_REF ? frame_dim(m->f, range->text) : NULL;
+    const char *dtype = dtype_name(m->have.dtype), *n = places && places->dim ? dim_text(a, places->dim) : "10";
+    diag_help(d, "an index tells how many places there are: for %s, write its type as `%s<%s>%s`", n, dtype, n,
+              type_text(a, m->have) + strlen(dtype));
+}
+
 static bool dtype_mismatch(const Match *m, const char *wanted)
 {
     Elab *e = m->f->e;
@@ -191,6 +202,8 @@ static bool dtype_mismatch(const Match *m, const char *wanted)
     diag_note(d, "%s", signature_text(e, m->f->decl));
     if (index_given && !index_wanted)
         diag_help(d, "write `one_hot(%s)`, or use a function that takes an index, such as `cross_entropy`", m->name);
+    else if (index_wanted && dtype_is_int(m->have.dtype))
+        help_index(d, m);
     else if (index_wanted && dtype_is_float(m->have.dtype))
         diag_help(d, "give the place of the right class, an index such as `i32<C>[N]`, not a row of ones and zeros");
     else diag_help(d, "dtypes change only by name: `%s(...)`", index_wanted ? "int" : m->type->name);

@@ -1,4 +1,5 @@
 /* syntax.c: what a fault of syntax is called, and where reading goes on behind it. */
+#include "frontend/habit.h"
 #include "frontend/parser.h"
 #include "parse.h"
 #include <string.h>
@@ -53,6 +54,12 @@ static const char *token_text(Parser *p, int i)
     size_t n = t.hi - t.lo;
     const char *s = str_copy_n(p->arena, p->source->text + t.lo, n > 40 ? 40 : n);
     return str_format(p->arena, "`%s%s`", s, n > 40 ? "..." : "");
+}
+
+static const char *word_at(Parser *p, int i)
+{
+    Token t = p->tokens.at[i];
+    return str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo);
 }
 
 static int token_at(Parser *p, uint32_t offset)
@@ -154,13 +161,25 @@ static bool first_in_line(Parser *p, int i)
 /* A fault in a definition's head: its body would read as definitions, so all of it is left out. */
 static void skip_definition(Parser *p, int i)
 {
-    if (p->tokens.at[i].braces) return;
     while (p->tokens.at[i].kind) {
         Token t = p->tokens.at[i];
         if (begins_definition(t.kind) && !t.braces && first_in_line(p, i)) break;
         i++;
     }
     if (i > p->skipped) p->skip_to = p->skipped = i; /* forwards only: the same place twice would not end */
+}
+
+/* A fault in a body: the rest of its item, where that has a block of its own, whose `}` would end the body. */
+static void skip_block(Parser *p, int i)
+{
+    int depth = 0;
+    bool block = false;
+    for (; p->tokens.at[i].kind && (depth || p->tokens.at[i].kind != T_SEP); i++) {
+        int kind = p->tokens.at[i].kind;
+        if (kind == '{') depth++, block = true;
+        if (kind == '}' && depth-- == 0) break;
+    }
+    if (block && p->tokens.at[i].kind && i > p->skipped) p->skip_to = p->skipped = i;
 }
 
 /* ---- the messages ---- */
@@ -174,13 +193,62 @@ static void reserved_word(Parser *p, int i)
     diag_help(d, "choose another name, or end it with `_`");
 }
 
-/* What was probably meant: a comparison, or a word of the language with a letter wrong. */
+/* `where = 3` is a name, whatever the line before may go on with; and so is that word wherever it stands below. */
+static bool is_reserved_name(Parser *p, int i)
+{
+    return is_keyword(p->tokens.at[i].kind) && first_in_line(p, i) && p->tokens.at[i + 1].kind == '=';
+}
+
+static bool told_reserved(Parser *p, int i)
+{
+    const Diags *all = p->cx->diags;
+    const char *word = word_at(p, i);
+    for (int k = 0; k < all->list.n; k++) {
+        Span s = all->list.at[k]->primary;
+        if (str_equal(all->list.at[k]->code, "E0405") && s.source == p->source &&
+            str_equal(word, str_copy_n(p->arena, p->source->text + s.lo, s.hi - s.lo)))
+            return true;
+    }
+    return false;
+}
+
+/* `modle m(x ...`: the word before this one begins nothing. */
+static void no_definition(Parser *p, int i)
+{
+    static const char *const words[] = {"import", "dim", "hyper", "fn", "layer", "model", "train"};
+    Token t = p->tokens.at[i];
+    Diag *d = diag_error(p->cx->diags, "E0101", (Span){p->source, t.lo, t.hi}, "%s begins no definition", token_text(p, i));
+    diag_primary(d, "`import`, `dim`, `hyper`, `fn`, `layer`, `model` or `train` does");
+    const char *near = str_nearest(word_at(p, i), words, COUNT(words));
+    if (near) diag_help(d, "did you mean `%s`?", near);
+}
+
+static bool touches(Parser *p, int i) { return i && p->tokens.at[i - 1].hi == p->tokens.at[i].lo; }
+
+/* What is written so in other languages. */
+static const char *habit_at(Parser *p, int i, const char *const *expected, int n)
+{
+    Token t = p->tokens.at[i];
+    const char *here = word_at(p, i), *help = NULL;
+    if (t.kind == T_PRIME && has(expected, n, "a text")) return "a text stands in double quotes: `\"...\"`";
+    if (t.kind == '[' && touches(p, i) && has(expected, n, "|>"))
+        return "parts are taken by `slice`, `take` and `split`; several results by as many names: `a, b = f(x)`";
+    if (t.kind == ',' && has(expected, n, "where") && has(expected, n, "'{'"))
+        return "several results stand in brackets: `-> (a: f32[N, 1], b: f32[N, 2])`";
+    if (t.kind == T_SEP && i > 1 && p->tokens.at[i - 2].kind == T_HYPER) return "a hyper has a value: `hyper H = 16`";
+    if (i && (touches(p, i) || p->tokens.at[i - 1].kind == T_NAME)) help = habit_of_pair(word_at(p, i - 1), here);
+    return help || !touches(p, i + 1) ? help : habit_of_pair(here, word_at(p, i + 1));
+}
+
+/* What was probably meant: a habit, a comparison, or a word of the language with a letter wrong. */
 static void help_meant(Parser *p, Diag *d, int i, const char *const *expected, int n)
 {
     Token t = p->tokens.at[i];
+    const char *habit = habit_at(p, i, expected, n);
+    if (habit) diag_help(d, "%s", habit);
     if (t.kind == '=' && has(expected, n, "==")) diag_help(d, "`==` compares");
-    if (t.kind != T_NAME) return;
-    const char *near = str_nearest(str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo), expected, n);
+    if (t.kind != T_NAME || habit) return;
+    const char *near = str_nearest(word_at(p, i), expected, n);
     if (near && !strchr(near, ' ')) diag_help(d, "did you mean `%s`?", near);
 }
 
@@ -189,7 +257,8 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n)
     int i = token_at(p, at.lo);
     while (p->tokens.at[i].kind && p->tokens.at[i].hi < at.hi) i++;
     int kind = p->tokens.at[i].kind;
-    skip_definition(p, i);
+    if (p->tokens.at[i].braces) skip_block(p, i);
+    else skip_definition(p, i);
     if (kind == T_BAD || kind == T_OPEN_STRING) return; /* told already */
     if (is_keyword(kind) && has(expected, n, "a name") && !has(expected, n, "a number")) {
         reserved_word(p, i);
@@ -197,6 +266,15 @@ void syntax_error(Parser *p, Span at, const char *const *expected, int n)
     }
     if (kind == '=' && i && is_keyword(p->tokens.at[i - 1].kind)) {
         reserved_word(p, i - 1);
+        return;
+    }
+    if (is_reserved_name(p, i)) {
+        reserved_word(p, i);
+        return;
+    }
+    if (is_keyword(kind) && told_reserved(p, i)) return;
+    if (n == 1 && has(expected, n, "a text") && i && p->tokens.at[i - 1].kind == T_NAME) {
+        no_definition(p, i - 1);
         return;
     }
     Diag *d = diag_error(p->cx->diags, "E0101", at, "%s cannot stand here", token_text(p, i));
@@ -220,8 +298,7 @@ Names broken_names(Parser *p, Span span)
     int i = token_at(p, span.lo);
     if (is_keyword(p->tokens.at[i].kind)) i++;
     for (; p->tokens.at[i].kind == T_NAME; i++) {
-        Token t = p->tokens.at[i];
-        vec_push(p->arena, &names, str_copy_n(p->arena, p->source->text + t.lo, t.hi - t.lo));
+        vec_push(p->arena, &names, word_at(p, i));
         if (p->tokens.at[i + 1].kind == ',') i++;
         else if (p->tokens.at[i + 1].kind != T_NAME) break; /* `moel rings`: both */
     }

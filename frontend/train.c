@@ -118,8 +118,21 @@ static bool is_known_setting(const char *name)
     return false;
 }
 
+/* `epochs = 10` binds a name that nothing reads. */
+static void refuse_equals(Training *t, const Item *it)
+{
+    const char *name = it->targets.at[0].ref.path.text;
+    if (!it->unused || it->targets.n > 1 || it->targets.at[0].ref.prime || !is_known_setting(name)) return;
+    Diag *d = fault(t->f, it->targets.at[0].span, "E0403", "`%s` is a setting, and stands without `=`", name);
+    diag_primary(d, "this binds a name, which nothing reads");
+    diag_help(d, "write `%s %s`", name, source_text(t->e, it->value->span));
+    frame_bind(t->f, name, it->span, poison);
+}
+
 static void check_settings(Training *t)
 {
+    for (int i = 0; i < t->decl->body->items.n; i++)
+        if (t->decl->body->items.at[i]->kind == ITEM_BIND) refuse_equals(t, t->decl->body->items.at[i]);
     for (int i = 0; i < t->decl->body->items.n; i++) {
         const Item *it = t->decl->body->items.at[i];
         if (it->kind != ITEM_SETTING) continue;
@@ -318,6 +331,7 @@ static void add_steps(Training *t)
     if (!optimizer || setting(t->decl, "loss") || broken) return;
     Diag *d = fault(t->f, optimizer->span, "E0404", "an optimizer needs a `loss`");
     diag_primary(d, "nothing says what is to be made small");
+    if (map_has(t->f->values, "loss")) diag_help(d, "a setting is written without `=`: `loss ...`");
 }
 
 static Value *mean_of(Training *t, const NextValue *n)

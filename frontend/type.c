@@ -1,5 +1,6 @@
 /* type.c: written types and the sizes in them. */
 #include "frontend/elab.h"
+#include "frontend/habit.h"
 
 static Origin *origin_new(Elab *e, Span span, const Origin *previous)
 {
@@ -48,10 +49,22 @@ static const Dim *no_size(Frame *f, const Expr *at, Number n)
     return NULL;
 }
 
+/* `N` that nothing defines: most often the number of samples. */
+static void help_open(Elab *e, const Expr *at, int before)
+{
+    Diags *all = e->cx->diags;
+    if (at->kind != EX_REF || at->ref.path.parts.n > 1 || all->list.n != before + 1) return;
+    Diag *d = all->list.at[before];
+    if (str_equal(d->code, "E0401") && !d->helps.n)
+        diag_help(d, "an open size is a dim, defined above: `dim %s`; a known one a hyper: `hyper %s = 8`", at->text, at->text);
+}
+
 const Dim *dim_of_expr(Frame *f, Expr *at)
 {
     Elab *e = f->e;
+    int before = e->cx->diags->list.n;
     Val v = elaborate_single(f, at, NULL);
+    if (v.kind == VAL_POISON) help_open(e, at, before);
     if (v.kind == VAL_POISON) return NULL;
     if (v.kind != VAL_NUMBER) {
         Diag *d = fault(f, at->span, "E0412", "a size is a number, but this is %s", val_text(e, v));
@@ -88,8 +101,9 @@ static bool unknown_dtype(Frame *f, const TypeExpr *t)
     }
     Diag *d = fault(f, t->span, "E0401", "no type is called `%s`", t->name);
     diag_primary(d, "unknown type");
-    const char *near = str_nearest(t->name, dtype_names, COUNT(dtype_names));
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    const char *near = str_nearest(t->name, dtype_names, COUNT(dtype_names)), *habit = habit_of_type(t->name);
+    if (habit) diag_help(d, "%s", habit);
+    else if (near) diag_help(d, "did you mean `%s`?", near);
     return false;
 }
 

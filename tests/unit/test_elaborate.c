@@ -350,7 +350,7 @@ static void test_mistakes(void **state)
         {MODEL(QUIET "x |> repeat(N) { relu } |> dense(2)"), "E0412"},
         {MODEL(QUIET "x |> repeat(100000) { relu } |> dense(2)"), "E0104"},
         {MODEL(QUIET "x |> repeat(i in 3..1) { relu } |> dense(2)"), "E0412"},
-        {MODEL(QUIET "x |> repeat(2) { a = 3 } |> dense(2)"), "E0106"},
+        {MODEL(QUIET "x |> repeat(2) { a = 3 } |> dense(2)"), "E0404"},
         {MODEL(QUIET "x |> repeat(2) { x } |> dense(2)"), "E0413"},
         {MODEL(QUIET "repeat(2) { relu }"), "E0413"},
         {MODEL(QUIET "x |> repeat { relu } |> dense(2)"), "E0101"},
