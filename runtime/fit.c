@@ -183,7 +183,7 @@ static int32_t set_cursor(Fit *fit)
                           fit->train.info->name, (long long)fit->rows);
     c->rows = fit->rows;
     c->batch = fit->train.batch;
-    c->accumulate = fit->update_rows / fit->train.batch;
+    c->accumulate = fit->options->accumulate > 1 ? fit->options->accumulate : 1;
     c->shuffle = fit->options->shuffle != 0;
     return NNRT_OK;
 }
@@ -256,8 +256,8 @@ static int32_t open_train(Fit *fit, nnrt_session *s, const char **train, const n
     int32_t status = nnrt__feed_open(&fit->train, s, *train, by_step ? NNRT_STEP : NNRT_GRAD, data, o->batch);
     if (status) return status;
     fit->rows = nnrt__feed_rows(&fit->train);
-    if (__builtin_mul_overflow(fit->train.batch, o->accumulate > 1 ? o->accumulate : 1, &fit->update_rows))
-        fit->update_rows = fit->rows;
+    int64_t batches = (fit->rows + fit->train.batch - 1) / fit->train.batch; /* an update ends with its epoch */
+    fit->update_rows = fit->train.batch * (o->accumulate > 1 ? least_of(o->accumulate, batches) : 1);
     return NNRT_OK;
 }
 
@@ -283,7 +283,9 @@ int32_t nnrt_evaluate(nnrt_session *s, const char *train, const nnrt_source *dat
     if (!totals) return nnrt__fail(&s->fault, NNRT_ERR_NULL, "there is no place for the totals");
     status = nnrt__feed_open(&feed, s, train, NNRT_EVAL, data, batch);
     if (status) return status;
+    nnrt_step clock = s->clock;
     status = nnrt__feed_evaluate(&feed, totals);
+    s->clock = clock; /* which its batches moved on through the samples */
     nnrt__feed_close(&feed);
     return status;
 }

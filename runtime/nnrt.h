@@ -225,7 +225,7 @@ void nnrt_fit_options_init(nnrt_fit_options *options); /* shuffled, one epoch, s
    `grad` and `update`, which give the same bits. It goes on where the last one ended, in the middle of an epoch too. A
    loss that is not finite ends it with NNRT_ERR_NONFINITE before any parameter has changed by it. */
 int32_t nnrt_fit(nnrt_session *session, const char *train, const nnrt_source *data, const nnrt_fit_options *options);
-/* Adds the `eval` of every sample to totals (entry->ntotals of them, zeroed here). */
+/* Adds the `eval` of every sample to totals (entry->ntotals of them, zeroed here). The clock stays as it is. */
 int32_t nnrt_evaluate(nnrt_session *session, const char *train, const nnrt_source *data, int64_t batch, double *totals);
 
 /* Where a training stands in its data. nnrt_fit keeps it up with every batch, and checkpoints hold it. */

@@ -30,6 +30,7 @@ typedef struct Reader {
     char *strings;                  /* where decoded strings go: never longer than the text */
     nnrt_file_header *header;
     int64_t tensors_cap, metadata_cap;
+    bool starved;                   /* no memory was left */
 } Reader;
 
 static bool broken(Reader *r, const char *what)
@@ -93,9 +94,9 @@ static bool read_code(Reader *r)
     uint32_t c = 0;
     for (int i = 0; i < 4; i++, r->at++) {
         unsigned char d = r->at < r->end ? *r->at : 0;
-        uint32_t digit = d >= '0' && d <= '9' ? (uint32_t)(d - '0') : (uint32_t)((d | 32) - 'a' + 10);
-        if (digit > 15 || (d | 32) < '0') return broken(r, "has a broken \\u in a string");
-        c = c << 4 | digit;
+        int digit = d >= '0' && d <= '9' ? d - '0' : (d | 32) >= 'a' && (d | 32) <= 'f' ? (d | 32) - 'a' + 10 : -1;
+        if (digit < 0) return broken(r, "has a broken \\u in a string");
+        c = c << 4 | (uint32_t)digit;
     }
     if (c == 0 || (c >= 0xd800 && c < 0xe000)) return broken(r, "has a character that no name may hold");
     put_utf8(r, c);
@@ -215,6 +216,7 @@ static bool grow(Reader *r, void **at, int64_t n, int64_t *cap, size_t size)
     if (n < *cap) return true;
     int64_t wider = *cap ? 2 * *cap : 16;
     void *moved = realloc(*at, (size_t)wider * size);
+    r->starved = !moved;
     if (!moved) return nnrt__fail(r->fault, NNRT_ERR_MEMORY, "there is no memory left for its header") == NNRT_OK;
     *at = moved;
     *cap = wider;
@@ -320,7 +322,7 @@ int32_t nnrt__header_read(nnrt_fault *fault, const char *text, size_t n, int64_t
     Reader r = {.fault = fault, .at = start, .start = start, .end = start + n, .strings = out->strings, .header = out};
     if (read_members(&r) && check_whole(&r, data_bytes)) return NNRT_OK;
     nnrt__header_free(out);
-    return NNRT_ERR_FILE;
+    return r.starved ? NNRT_ERR_MEMORY : NNRT_ERR_FILE;
 }
 
 void nnrt__header_free(nnrt_file_header *header)
@@ -340,7 +342,7 @@ const nnrt_file_tensor *nnrt__header_find(const nnrt_file_header *header, const 
 
 const char *nnrt__header_metadata(const nnrt_file_header *header, const char *key)
 {
-    for (int64_t i = 0; i < header->nmetadata; i++)
-        if (!strcmp(header->metadata[2 * i], key)) return header->metadata[2 * i + 1];
-    return NULL;
+    if (header->nmetadata == 0) return NULL;
+    const char **pair = bsearch(&key, header->metadata, (size_t)header->nmetadata, 2 * sizeof key, by_key);
+    return pair ? pair[1] : NULL;
 }

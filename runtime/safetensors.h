@@ -16,7 +16,7 @@ typedef struct nnrt_file_tensor {
 typedef struct nnrt_file_header {
     nnrt_file_tensor *tensors;      /* in order of name */
     int64_t ntensors;
-    const char **metadata;          /* key, value, key, value */
+    const char **metadata;          /* key, value, key, value; in order of key */
     int64_t nmetadata;              /* pairs */
     char *strings;
 } nnrt_file_header;

@@ -206,7 +206,8 @@ int32_t nnrt__need_opt(nnrt_session *s)
     if (s->opt) return NNRT_OK;
     int32_t status = need_area(s, &opt, m->opt_bytes);
     if (!status) status = take_first(s, &work);
-    if (!status && m->opt_bytes > 0) status = m->start(s->params, opt, s->clock.seed, work);
+    if (!status && m->opt_bytes > 0 && (status = m->start(s->params, opt, s->clock.seed, work)))
+        nnrt__fail(&s->fault, status, "the optimizer of `%s` could not be given first values", m->name);
     nnrt__release(s, work, (size_t)m->first_bytes);
     if (status)
         nnrt__release(s, opt, (size_t)m->opt_bytes);

@@ -10,7 +10,7 @@ typedef struct nnrt_areas { const nnrt_model *model; char *params, *opt; } nnrt_
 /* Text that grows; after a failed allocation nothing is added. */
 typedef struct nnrt_text { char *at; size_t n, cap; bool failed; } nnrt_text;
 
-/* ---- writing: the metadata goes first, pair by pair, then nnrt__compose makes the file ---- */
+/* ---- writing: the metadata goes first, pair by pair, then all is saved ---- */
 typedef struct nnrt_saving {
     nnrt_text file;
     uint32_t sum;       /* of the metadata: see nnrt__pair_sum */
@@ -22,7 +22,7 @@ void nnrt__add_hash(nnrt_saving *s, const char *key, uint64_t hash);
 int32_t nnrt__save_tensors(nnrt_fault *fault, const nnrt_io *io, nnrt_saving *s, const nnrt_areas *areas,
                            const char *path);
 
-/* ---- reading: open, match, check_data, then copy; close in any case ---- */
+/* ---- reading: open, match, data, then copy; close in any case ---- */
 typedef struct nnrt_loading {
     nnrt_fault *fault;
     const nnrt_model *model;

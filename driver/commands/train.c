@@ -154,8 +154,18 @@ static int load_checkpoint(Training *t)
 
 static void tell(void *user, const char *sentence)
 {
-    (void)user;
-    fprintf(stderr, "note: %s\n", sentence);
+    int *told = user;
+    if ((*told)++ < MOST_SHOWN) fprintf(stderr, "note: %s\n", sentence);
+}
+
+static int load_matching(Training *t, const char *path)
+{
+    int told = 0;
+    int32_t status = nnrt_load_matching(t->run.session, path, tell, &told);
+    if (told > MOST_SHOWN) fprintf(stderr, "note: and %d more like these\n", told - MOST_SHOWN);
+    if (!status) return 0;
+    diag_error(t->args->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(t->run.session));
+    return model_finish(t->args, EXIT_MODEL);
 }
 
 static int load_values(Training *t)
@@ -165,9 +175,7 @@ static int load_values(Training *t)
     if (t->resumed) return 0;
     if (weights && matching) return usage_error("--weights and --init-from both give first values: give one of them");
     if (nnrt_init(s, (uint64_t)t->seed)) return failure("%s", nnrt_error(s));
-    if (!matching || !nnrt_load_matching(s, matching, tell, NULL)) return 0;
-    diag_error(t->args->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(s));
-    return model_finish(t->args, EXIT_MODEL);
+    return matching ? load_matching(t, matching) : 0;
 }
 
 /* ---- samples ---- */

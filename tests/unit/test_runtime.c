@@ -469,6 +469,12 @@ static void test_fit(void **state)
     float slope[3];
     assert_int_equal(nnrt_read(s, "line.slope", slope, sizeof slope), NNRT_OK);
     assert_true(fabsf(slope[0] - 1) < 1e-3f && fabsf(slope[1] + 2) < 1e-3f && fabsf(slope[2] - 0.5f) < 1e-3f);
+    double totals[8];
+    nnrt_step clock = *nnrt_clock(s);
+    clock.first_sample = 5, clock.weight = 0.5;
+    assert_int_equal(nnrt_set_clock(s, &clock), NNRT_OK);
+    assert_int_equal(nnrt_evaluate(s, NULL, &train, 16, totals), NNRT_OK);
+    assert_true(totals[0] == 80 && nnrt_clock(s)->first_sample == 5 && nnrt_clock(s)->weight == 0.5);
     nnrt_session_free(s);
 }
 

@@ -178,6 +178,8 @@ static void test_damaged_headers(void **state)
     assert_refused("{\"a\\u0000b\":{}}", 0, NNRT_ERR_FILE, "no name may hold");
     assert_refused("{\"a\\ud800\":{}}", 0, NNRT_ERR_FILE, "no name may hold");
     assert_refused("{\"a\\u00g0\":{}}", 0, NNRT_ERR_FILE, "broken \\u");
+    assert_refused("{\"a\\u00@0\":{}}", 0, NNRT_ERR_FILE, "broken \\u");
+    assert_refused("{\"a\\u00`0\":{}}", 0, NNRT_ERR_FILE, "broken \\u");
     assert_refused("{\"a\\x\":{}}", 0, NNRT_ERR_FILE, "unknown escape");
     assert_refused("{\"a\nb\":{}}", 0, NNRT_ERR_FILE, "control character");
     assert_refused("{\"\xc0\x80\":{}}", 0, NNRT_ERR_FILE, "UTF-8");

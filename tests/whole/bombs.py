@@ -166,6 +166,10 @@ BOMBS = [
         b'"a%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % i for i in range(10**5)) + b"}")), WEIGHTS + ["w"], "w: "),
     ("10^5 pairs of metadata", lambda f: weights(f, tensors(b'{"__metadata__":{' + b",".join(
         b'"a%d":""' % i for i in range(10**5)) + b"}}")), WEIGHTS + ["w"], "w: "),
+    ("a sum to look for of each of 6 * 10^4 tensors, among 8 * 10^5", lambda f: weights(f, tensors(
+        b'{"__metadata__":{' + b",".join(b'"%x":""' % i for i in range(8 * 10**5)) + b"}" + b"".join(
+            b',"%x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % i for i in range(6 * 10**4)) + b"}")),
+     ["train", "line.nn", "--data", "x=x.npy", "--init-from", "w"], "w: "),
     ("weights from /dev/zero", lambda f: weights(f, b""), WEIGHTS + ["/dev/zero"], "/dev/zero: "),
 ]
 
