@@ -167,7 +167,7 @@ def what_does_not_fit(model, session, point, inside):
 
 
 def threads(model, point):
-    """Each with a session of its own; models and sessions go in any order."""
+    """Each with a session of its own, then all with one; models and sessions go in any order."""
     want, wrong = model.session(workers=1).load("ours.safetensors").predict(point), []
 
     def work():
@@ -175,7 +175,14 @@ def threads(model, point):
         for _ in range(200):
             if not np.array_equal(session.predict(point), want):
                 wrong.append(1)
+    shared = model.session(workers=1).load("ours.safetensors")
+
+    def share(times):
+        for many, right in [(np.tile(point, (n, 1)), np.tile(want, (n, 1))) for n in (times, 1)] * 20:
+            if not np.array_equal(shared.predict(many), right):
+                wrong.append(1)
     running = [threading.Thread(target=work) for _ in range(4)]
+    running += [threading.Thread(target=share, args=[n]) for n in (10, 20, 40)]
     for t in running:
         t.start()
     for t in running:
@@ -185,7 +192,7 @@ def threads(model, point):
     other.session_too = other.session().init(1)  # a cycle
     del other
     gc.collect()
-    print("four threads agree")
+    print("threads agree")
 
 
 MANY = """dim N

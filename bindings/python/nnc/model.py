@@ -1,6 +1,8 @@
 """Models in files: what they take and give, and the sessions that run and train them."""
 import ctypes
+import functools
 import subprocess
+import threading
 import weakref
 from ctypes import POINTER, byref, c_double, c_int64, c_void_p
 from typing import NamedTuple
@@ -170,11 +172,20 @@ def _array(view, value, sizes, writable=False):
     return value
 
 
+def _alone(method):
+    """Of a session's calls one runs at a time, whichever thread makes it: libnnrt lets go of Python's own lock."""
+    @functools.wraps(method)
+    def alone(self, *args, **named):
+        with self._lock:
+            return method(self, *args, **named)
+    return alone
+
+
 class Call:
     """An entry with its arrays bound: calling it runs it again on what they hold now, and gives what it gave first."""
 
     def __init__(self, session, entry, inputs, out):
-        self.session, self.entry = session, entry
+        self.session, self.entry, self._lock = session, entry, session._lock
         sizes = {}
         self.inputs = [_array(v, a, sizes) for v, a in zip(entry.inputs, inputs)]
         self.outputs = self._outputs(out, sizes)
@@ -204,6 +215,7 @@ class Call:
         check(bind(self.session._handle, self.entry.number, place, number, array.ndim, dims, array.ctypes.data,
                    array.nbytes), self.session._handle)
 
+    @_alone
     def __call__(self):
         session = self.session
         bound = session._bound.get(self.entry.number)
@@ -216,11 +228,12 @@ class Call:
 
 
 class Session:
-    """A model's memory: parameters, optimizer's state, settings. One thread at a time uses it; Python's other threads run
-    while a call computes."""
+    """A model's memory: parameters, optimizer's state, settings. Its calls run one after another, whichever threads make
+    them; threads that are to compute at the same time take a session each. Python's other threads run meanwhile."""
 
     def __init__(self, model, workers=0):
         self.model, self._handle = model, c_void_p()
+        self._lock = threading.RLock()  # what fit calls back may use the session
         self._bound = {}  # the call whose arrays an entry has, by the entry's number
         self._opened = model._opened
         self._opened.users += 1
@@ -234,22 +247,27 @@ class Session:
             self._opened.release()
 
     # ---- values ----
+    @_alone
     def init(self, seed=0):
         """First values of every parameter and state."""
         check(lib.nnrt_init(self._handle, seed), self._handle)
         return self
 
+    @_alone
     def load(self, path):
         check(lib.nnrt_load(self._handle, str(path).encode()), self._handle)
         return self
 
+    @_alone
     def save(self, path):
         check(lib.nnrt_save(self._handle, str(path).encode()), self._handle)
 
+    @_alone
     def load_checkpoint(self, path):
         check(lib.nnrt_load_checkpoint(self._handle, str(path).encode()), self._handle)
         return self
 
+    @_alone
     def save_checkpoint(self, path):
         check(lib.nnrt_save_checkpoint(self._handle, str(path).encode()), self._handle)
 
@@ -259,6 +277,7 @@ class Session:
             raise KeyError("`%s` has no tensor `%s`" % (self.model.name, name))
         return self.model.tensors[number]
 
+    @_alone
     def _read(self, read, name):
         tensor = self._tensor(name)
         array = np.empty(tensor.shape, tensor.dtype)
@@ -269,6 +288,7 @@ class Session:
         """A copy of one tensor."""
         return self._read(lib.nnrt_read, name)
 
+    @_alone
     def __setitem__(self, name, value):
         tensor = self._tensor(name)
         array = np.ascontiguousarray(value)
@@ -282,10 +302,12 @@ class Session:
     def gradient(self, name):
         return self._read(lib.nnrt_read_grad, name)
 
+    @_alone
     def zero_grad(self):
         check(lib.nnrt_zero_grad(self._handle), self._handle)
 
     # ---- settings ----
+    @_alone
     def hyper(self, name, value=None):
         """The setting of that name; with a value, sets it first."""
         if value is not None:
@@ -295,12 +317,14 @@ class Session:
         return held.value
 
     @property
+    @_alone
     def clock(self):
         """Seed, step, epoch, first_sample and weight of the next call, as a dict; set some of them by assigning one."""
         at = lib.nnrt_clock(self._handle).contents
         return {name: getattr(at, name) for name in ("seed", "step", "epoch", "first_sample", "weight")}
 
     @clock.setter
+    @_alone
     def clock(self, values):
         at = library.Step.from_buffer_copy(lib.nnrt_clock(self._handle).contents)
         for name, value in values.items():
@@ -310,6 +334,7 @@ class Session:
         check(lib.nnrt_set_clock(self._handle, byref(at)), self._handle)
 
     # ---- calls ----
+    @_alone
     def bind(self, kind, *args, name=None, out=None, **inputs):
         """A Call of the entry of that kind (PREDICT, EVAL, GRAD, UPDATE, STEP) with these arrays, without a copy."""
         entry = self.model.entry(kind, name)
@@ -317,10 +342,12 @@ class Session:
         self._bound[entry.number] = weakref.ref(call)
         return call
 
+    @_alone
     def predict(self, *args, name=None, out=None, **inputs):
         """What the model gives for these arrays, in new ones or in `out`."""
         return self.bind(PREDICT, *args, name=name, out=out, **inputs)()
 
+    @_alone
     def _added(self, kind, args, name, inputs):
         call = self.bind(kind, *args, name=name, **inputs)
         check(lib.nnrt_clear_totals(self._handle, call.entry.number), self._handle)
@@ -337,6 +364,7 @@ class Session:
         """One step of training on one batch; gives its loss and metrics."""
         return self._added(STEP, args, name, inputs)
 
+    @_alone
     def update(self, name=None):
         self.bind(UPDATE, name=name)()
 
@@ -365,6 +393,7 @@ class Session:
         """What the sample axis is called; one of constant size takes any number of samples here."""
         return entry.symbols[entry.info.rows - 1] if entry.info.rows else " samples"
 
+    @_alone
     def fit(self, *args, epochs=1, batch=0, shuffle=True, seed=0, test=None, patience=0, accumulate=0, max_updates=0,
             on_nan="stop", on_epoch=None, on_batch=None, train=None, **inputs):
         """Trains on whole arrays, one an input of the train block: nnrt_fit. test: the same of held-out samples, as a
@@ -404,6 +433,7 @@ class Session:
                 return 1
         return library.CALLBACK(told) if function else library.CALLBACK()
 
+    @_alone
     def evaluate(self, *args, batch=0, train=None, **inputs):
         """Loss and metrics over all these samples, in batches."""
         entry = self.model.entry(EVAL, train)
