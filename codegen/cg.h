@@ -39,7 +39,7 @@ typedef struct Cg {
     struct Kernel *kernel;   /* the one being emitted, loop.c */
     struct KernelText *kernels; /* those emitted so far, kernel.c */
     struct Portable *portable; /* portable.c; NULL: one level alone */
-    LLVMValueRef *frozen;    /* by program tensor: the constant that begins with its values; pull.c */
+    LLVMValueRef *given;     /* by program tensor: the constant that begins with its values, or NULL; llvm.c */
 } Cg;
 
 /* ---- llvm.c: the context, the module, the few builders that LLVM's C API lacks. Only *InContext functions. ---- */
@@ -64,9 +64,12 @@ LLVMValueRef function_new(Cg *cg, const char *name, LLVMTypeRef type, bool expor
 LLVMValueRef function_find(Cg *cg, const char *name); /* one of this level, or NULL */
 LLVMValueRef global_const(Cg *cg, const char *name, LLVMValueRef init, int align); /* private; gives its address */
 LLVMValueRef global_text(Cg *cg, const char *text); /* address of a NUL-terminated constant, one for each text */
+/* The address of values that were given and begin with the tensor's: one constant for all levels. */
+LLVMValueRef global_values(Cg *cg, const Tensor *t, const char *name, const void *values, int64_t bytes);
 
 /* ---- sanitize.c ---- */
 const char *sanitizer_attribute(const Cg *cg);  /* of every function, or NULL */
+void sanitizer_leave_out(Cg *cg, LLVMValueRef function); /* but this one */
 void module_sanitize(Cg *cg);                   /* after all other passes */
 void module_run_passes(Cg *cg, const char *passes); /* a fault is fatal */
 

@@ -31,8 +31,7 @@ static void copy_given(Cg *cg, const Tensor *const *run, int n, LLVMValueRef par
     char *values = arena_alloc(cg->arena, (size_t)bytes);
     for (int i = 0; i < n; i++)
         memcpy(values + run[i]->offset - from, run[i]->given.values, (size_t)tensor_bytes(cg->program, run[i]));
-    LLVMValueRef constant = LLVMConstStringInContext2(cg->context, values, (size_t)bytes, true), at = const_i64(cg, from);
-    LLVMValueRef copy[2] = {global_const(cg, "weights", constant, 64), NULL};
+    LLVMValueRef at = const_i64(cg, from), copy[2] = {global_values(cg, run[0], "weights", values, bytes), NULL};
     copy[1] = LLVMBuildInBoundsGEP2(cg->builder, cg->i8, params, &at, 1, "");
     loop_each(cg, const_i64(cg, 0), const_i64(cg, bytes), 8, NULL, copy_word, copy);
 }

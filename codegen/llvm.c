@@ -291,3 +291,13 @@ LLVMValueRef global_text(Cg *cg, const char *text)
     }
     return global_const(cg, name, LLVMConstStringInContext2(cg->context, text, n, false), 1);
 }
+
+LLVMValueRef global_values(Cg *cg, const Tensor *t, const char *name, const void *values, int64_t bytes)
+{
+    const Program *p = cg->program;
+    if (!cg->given) cg->given = NEW_ARRAY(cg->arena, LLVMValueRef, p->tensors.n);
+    LLVMValueRef *known = &cg->given[t - p->tensors.at];
+    if (!*known)
+        *known = global_const(cg, name, LLVMConstStringInContext2(cg->context, values, (size_t)bytes, true), 64);
+    return *known;
+}

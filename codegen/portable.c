@@ -24,10 +24,18 @@ void portable_export(Cg *cg, const char *name, LLVMValueRef function)
     p->choices.at[i].at[p->level] = function;
 }
 
+/* The loader calls it before the runtime of a sanitizer is there to be told anything. */
+static LLVMValueRef resolver_begin(Cg *cg, const char *name, LLVMTypeRef result)
+{
+    LLVMValueRef f = function_begin(cg, name, LLVMFunctionType(result, NULL, 0, false), false);
+    sanitizer_leave_out(cg, f);
+    return f;
+}
+
 /* i64 (): what this machine has, in CPU_ bits. */
 static LLVMValueRef emit_question(Cg *cg)
 {
-    LLVMValueRef f = function_begin(cg, "cpu.features", LLVMFunctionType(cg->i64, NULL, 0, false), false);
+    LLVMValueRef f = resolver_begin(cg, "cpu.features", cg->i64);
     LLVMBuildRet(cg->builder, cg->target->arch->features_emit(cg));
     return f;
 }
@@ -36,7 +44,7 @@ static void emit_choice(Cg *cg, const Portable *p, const Choice *c, LLVMValueRef
 {
     LLVMBuilderRef b = cg->builder;
     const char *name = str_format(cg->arena, "%s.choose", c->name);
-    LLVMValueRef resolver = function_begin(cg, name, LLVMFunctionType(cg->ptr, NULL, 0, false), false);
+    LLVMValueRef resolver = resolver_begin(cg, name, cg->ptr);
     LLVMValueRef has = LLVMBuildCall2(b, LLVMGlobalGetValueType(question), question, NULL, 0, ""), best = c->at[0];
     for (int i = 1; i < p->n; i++) {
         LLVMValueRef lacks = LLVMBuildAnd(b, LLVMBuildNot(b, has, ""), const_i64(cg, (int64_t)p->levels[i]->needs), "");
@@ -58,7 +66,7 @@ void portable_emit(Cg *cg, Entries entries, void (*emit)(Cg *cg, Entries entries
         emit(cg, entries);
     }
     cg->target = least;
+    cg->portable = NULL;
     LLVMValueRef question = emit_question(cg);
     for (int i = 0; i < p.choices.n; i++) emit_choice(cg, &p, &p.choices.at[i], question);
-    cg->portable = NULL;
 }

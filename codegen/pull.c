@@ -97,14 +97,8 @@ static LLVMValueRef frozen_address(Cg *cg, const Dim *place)
     int i = 0;
     dim_known(place, &offset);
     while (p->tensors.at[i].offset != offset) i++;
-    if (!cg->frozen) cg->frozen = NEW_ARRAY(cg->arena, LLVMValueRef, p->tensors.n);
-    if (!cg->frozen[i]) {
-        const Tensor *t = &p->tensors.at[i];
-        size_t bytes = (size_t)tensor_bytes(p, t);
-        LLVMValueRef values = LLVMConstStringInContext2(cg->context, t->given.values, bytes, true);
-        cg->frozen[i] = global_const(cg, t->path, values, 64);
-    }
-    return cg->frozen[i];
+    const Tensor *t = &p->tensors.at[i];
+    return global_values(cg, t, t->path, t->given.values, tensor_bytes(p, t));
 }
 
 LLVMValueRef value_address(Cg *cg, const Value *v)

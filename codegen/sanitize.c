@@ -12,6 +12,13 @@ static const struct { const char *attribute, *passes; } sanitizers[] = {
 
 const char *sanitizer_attribute(const Cg *cg) { return sanitizers[cg->options->sanitize].attribute; }
 
+void sanitizer_leave_out(Cg *cg, LLVMValueRef function)
+{
+    static const char name[] = "disable_sanitizer_instrumentation";
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, sizeof name - 1);
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(cg->context, kind, 0));
+}
+
 void module_run_passes(Cg *cg, const char *passes)
 {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();

@@ -49,9 +49,17 @@ def make_model(sanitizer, name):
     run(nnc, models[name], "-g", f"--sanitize={sanitizer}", "-o", f"{sanitizer}/lib{name}.so")
 
 
-def make_host(sanitizer, name, *more):
+def make_host(sanitizer, name, *more, out=None):
     files = [f"{hosts}/{name}.c", *[f"{root}/runtime/{f}" for f in os.listdir(f"{root}/runtime") if f.endswith(".c")]]
-    run("cc", *flags, f"-fsanitize={sanitizer}", f"-I{sanitizer}", *files, *more, "-lm", "-o", f"{sanitizer}/{name}")
+    run("cc", *flags, f"-fsanitize={sanitizer}", f"-I{sanitizer}", *files, *more, "-lm", "-o", f"{sanitizer}/{out or name}")
+
+
+def check_portable(before, sanitizer):
+    """A level is chosen before the sanitizer's runtime can be told anything, most of all in a program that holds the model."""
+    os.mkdir(f"{sanitizer}/portable")
+    run(nnc, models["rings"], "--portable", f"--sanitize={sanitizer}", "-o", f"{sanitizer}/portable/rings.o")
+    make_host(sanitizer, "planted", f"{sanitizer}/portable/rings.o", out="portable/planted")
+    check_clean(*before, f"{sanitizer}/portable/planted", "none")
 
 
 def make_all():
@@ -124,6 +132,8 @@ check_planted([], "address", "input", "heap-buffer-overflow", r"READ of size", r
 check_clean(*plain, "thread/planted", "none")
 check_planted(plain, "thread", "race", "data race", r"Write of size", r"#\d+ rings_step\.phase\d+ .*librings\.so",
               r"SUMMARY: ThreadSanitizer: data race .*\.nn:\d+")
+check_portable([], "address")
+check_portable(plain, "thread")
 for model, most in ("rings", 33), ("digits", 9), ("own", 17), ("mixed", 33):
     check_clean("address/entries", f"address/lib{model}.so", str(most), "heap")
 for model, rounds in ("rings", 60), ("mixed", 30), ("digits", 10):
