@@ -175,11 +175,12 @@ static bool tensor_line(Flat *f, const Item *item)
     if (t.role == ROLE_OPT) t.train = train_named(f->program, item->path.parts.at[0]);
     if (program_find_tensor(f->program, t.path) >= 0)
         return flat_error(f, item->span, "`%s` is declared twice", t.path);
+    if (strlen(t.key) > LONGEST_KEY)
+        return flat_error(f, item->span, "no name in files of weights has more than %d bytes", LONGEST_KEY);
     t.given = file_value(f, item, &t);
     program_add_tensor(f->program, t);
     return t.given.file || tensor_result(f, item, RESULT_NEXT, t.path);
 }
-
 
 /* ---- graphs ---- */
 

@@ -276,6 +276,18 @@ static int tensor_place(Elab *e, Tensor t, bool *made)
     return *place - 1;
 }
 
+static bool key_fits(Frame *f, const Item *it, const Tensor *t)
+{
+    size_t n = strlen(t->key);
+    if (n <= LONGEST_KEY) return true;
+    Diag *d = fault(f, f->applied ? f->applied->span : it->span, "E0104",
+                    "`%s` would have a name of %zu bytes in files of weights", it->path.text, n);
+    diag_primary(d, "no name there has more than %d", LONGEST_KEY);
+    diag_note(d, "it would be `%.60s...`", t->key);
+    diag_help(d, "give the layers around it shorter names");
+    return false;
+}
+
 /* ---- a second set of parameters: state average: net = net ---- */
 
 static bool state_tree_may_stand(Frame *f, const Item *it)
@@ -314,7 +326,9 @@ static Val state_tree(Frame *f, const Item *it, const char *path)
         Leaf leaf = of.tree->leaves.at[i];
         const char *rest = e->program->tensors.at[leaf.tensor].path + strlen(path);
         const char *name = str_format(e->arena, "%s%s", it->path.text, rest);
-        tensors[i] = tensor_place(e, tensor_of_item(f, it, name, leaf.value->type), &made);
+        Tensor t = tensor_of_item(f, it, name, leaf.value->type);
+        if (!key_fits(f, it, &t)) return poison;
+        tensors[i] = tensor_place(e, t, &made);
         news |= made;
         vec_push(e->arena, &out->leaves, ((Leaf){leaf.tensor, tensor_node(f, tensors[i], it->span)}));
     }
@@ -335,7 +349,9 @@ Val param_value(Frame *f, const Item *it)
         return poison;
     }
     bool made;
-    int tensor = tensor_place(e, tensor_of_item(f, it, it->path.text, type), &made);
+    Tensor t = tensor_of_item(f, it, it->path.text, type);
+    if (!key_fits(f, it, &t)) return poison;
+    int tensor = tensor_place(e, t, &made);
     if (!made) return shared_tensor(f, it, tensor, type);
     if (!e->program->tensors.at[tensor].given.file) first_value(f, it, tensor);
     return val_tensor(parameter(f, tensor, it->span));

@@ -142,7 +142,9 @@ static void read_word(Reader *r, const Token *word, bool crossed, uint32_t line_
     while (t.kind == T_OPEN_STRING && inside_parens(r)) r->open.n--; /* what it swallowed may have closed them */
 }
 
-enum { MAX_BRACKETS = 256, LONGEST_WORD = 4096 };
+enum { MAX_BRACKETS = 256, LONGEST_WORD = 4096, LONGEST_NAME = 255 };
+
+static uint32_t longest(Token t) { return t.kind == T_NAME ? LONGEST_NAME : LONGEST_WORD; }
 
 /* Of a text that is too large nothing is read: its end would come as a surprise at every level. */
 static TokenList nothing_of(Reader *r)
@@ -165,7 +167,7 @@ static void too_long(Reader *r, Token t)
 {
     Diag *d = diag_error(r->cx->diags, "E0104", (Span){r->source, t.lo, t.lo + 1}, "this word has %u bytes",
                          (unsigned)(t.hi - t.lo));
-    diag_primary(d, "no name, number or text has more than %d", LONGEST_WORD);
+    diag_primary(d, "no %s has more than %u", t.kind == T_NAME ? "name" : "number or text", (unsigned)longest(t));
 }
 
 static void too_many(Reader *r, Token t)
@@ -192,7 +194,7 @@ TokenList tokens_read(Cx *cx, const Source *s, bool by_indent)
             crossed = true;
             continue;
         }
-        bool fits = t.hi - t.lo <= LONGEST_WORD;
+        bool fits = t.hi - t.lo <= longest(t);
         if (fits) read_word(&r, &words.at[i], crossed, line_end);
         if (!fits) too_long(&r, t);
         else if (r.open.n > MAX_BRACKETS) too_deep(&r, t);

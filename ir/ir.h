@@ -312,6 +312,7 @@ typedef struct FileValue {
     Span span;              /* the text after `from`; without a source where the command line named the file */
     const void *values;     /* as in memory, once the file is read */
 } FileValue;
+enum { LONGEST_KEY = 255 }; /* bytes; what reads files of weights refuses longer names */
 typedef struct Tensor {
     const char *path;       /* "digits.dense1.w"; an optimizer's state: "rings.m.rings.dense1.w" (train block, slot, parameter) */
     const char *key;        /* its name in files: the path, or "opt/m/rings.dense1.w", "state/average.dense1.w" */
