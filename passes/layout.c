@@ -1,5 +1,6 @@
 /* layout: a contraction runs in vectors along the last axis of its result, so that axis must be the last of operand b:
-   operands trade places, or an explicit move packs a copy. The order in which summed labels are walked stays. */
+   operands trade places, or an explicit move packs a copy. The order in which summed labels are walked stays. Where no
+   tensor has axes enough for that, the contraction stays as it is, and reads its operands where they lie. */
 #include "passes/pass.h"
 
 static int find_label(const int *labels, int n, int label)
@@ -12,6 +13,14 @@ static int find_label(const int *labels, int n, int label)
 static bool label_is_summed(const ContractAttr *c, int label)
 {
     return find_label(c->out, c->nout, label) < 0;
+}
+
+/* May b stand in a's place? It has to bear all summed labels, in the order of the walk, beside its own. */
+static bool may_swap(const ContractAttr *c, int nwalk)
+{
+    int rank = nwalk;
+    for (int i = 0; i < c->nb; i++) rank += !label_is_summed(c, c->b[i]);
+    return rank <= MAX_RANK;
 }
 
 /* Swaps a and b; what they compute is the same, product by product. */
@@ -93,7 +102,7 @@ static bool layout_contract(Node *n)
     n->attr.contract = c;
     if (c->nout == 0) return false;
     int last = c->out[c->nout - 1], walk[2 * MAX_RANK], nwalk = summed_walk(c, walk);
-    bool swap = find_label(c->b, c->nb, last) < 0;
+    bool swap = find_label(c->b, c->nb, last) < 0 && may_swap(c, nwalk);
     if (swap) {
         swap_operands(n, c);
         keep_walk(n, c, walk, nwalk);
