@@ -374,13 +374,14 @@ bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *contex
    index maps and scalar formulas), except its anchors, a reduction, contraction or SCATTER_ADD, which are met only at the
    kernel's own prefix index.
    MAP       no reduction, no contraction; every result has the shape of the prefix
-   ROW       reductions, each over the last axis of a value of shape prefix ++ [row], the same row for all; a result has
-             the shape of the prefix, or prefix ++ [row]
+   ROW       reductions, up to MAX_REDUCTIONS of them, each over the last axis of a value of shape prefix ++ [row], the
+             same row for all; a result has the shape of the prefix, or prefix ++ [row]
    COLUMN    one reduction, over one axis that is not the last, or one SCATTER_ADD; every result has its shape, which is
              the prefix
    CONTRACT  one contraction; every result has its shape, which is the prefix; what its operands need is the prologue,
              what reads it the epilogue
    At stage "fused" and after, a graph's body holds leaves, kernels, pure-reshape MOVEs (views) and RETURN only. ---- */
+enum { MAX_REDUCTIONS = 32 };
 typedef enum KernelForm { FORM_MAP, FORM_ROW, FORM_COLUMN, FORM_CONTRACT } KernelForm;
 KernelForm kernel_form(const Node *kernel);
 bool node_is_anchor(const Node *n);

@@ -32,6 +32,7 @@ static bool is_row(const Form *f, Type t)
 static bool verify_anchor(Verifier *v, Form *f, const Node *n, int count)
 {
     if (f->form != FORM_ROW && count > 1) return verify_fail(v, n, "a second reduction in a kernel that has one");
+    if (count > MAX_REDUCTIONS) return verify_fail(v, n, "more than %d reductions in a kernel", MAX_REDUCTIONS);
     if (!is_point(f, n->out[0].type)) return verify_fail(v, n, "a reduction that is not at the kernel's own index");
     if (n->op == OP_CONTRACT) return f->form == FORM_CONTRACT || verify_fail(v, n, "a contraction beside reductions");
     if (n->op == OP_SCATTER_ADD) return f->form == FORM_COLUMN || verify_fail(v, n, "a sum by places beside reductions");

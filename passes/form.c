@@ -91,9 +91,10 @@ static bool find_form(const Clusters *c, const Cluster *of, Form *f)
 {
     *f = (Form){.kind = FORM_MAP};
     const Value *result = NULL;
+    int anchors = 0;
     for (int i = 0; i < of->items.n; i++) {
         const Node *n = c->items.at[of->items.at[i]].node;
-        if (node_is_anchor(n) && !join_anchor(f, n)) return false;
+        if (node_is_anchor(n) && (++anchors > MAX_REDUCTIONS || !join_anchor(f, n))) return false;
         if (!result && value_leaves(c, &n->out[0])) result = &n->out[0];
     }
     if (!f->anchor && result) set_prefix(f, result->type);

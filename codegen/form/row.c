@@ -2,7 +2,7 @@
    Reductions that do not need one another share a pass over the row. */
 #include "codegen/cg.h"
 
-enum { MAX_REDUCTIONS = 32, SHORT_ROW = 8 /* vectors */ };
+enum { SHORT_ROW = 8 /* vectors */ };
 typedef struct Row {
     const Node *reductions[MAX_REDUCTIONS];
     int stage[MAX_REDUCTIONS];    /* the pass that computes it, from 1 */
@@ -35,7 +35,7 @@ static void find_reductions(Row *r, const Block *body)
 {
     for (const Node *n = body->first; n; n = n->next) {
         if (op_info(n->op)->kind != KIND_reduce) continue;
-        if (r->n == MAX_REDUCTIONS) fatal("more than %d reductions in one kernel", MAX_REDUCTIONS);
+        if (r->n == MAX_REDUCTIONS) UNREACHABLE("more reductions than a kernel has");
         int stage = stage_of(r, body, n->in[0]) + 1;
         r->stage[r->n] = stage;
         r->reductions[r->n++] = n;
