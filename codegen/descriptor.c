@@ -86,8 +86,7 @@ static LLVMValueRef outputs_const(Cg *cg, const Entry *e, int *out_n)
     for (int i = 0; i < g->results.n; i++) {
         const Result *r = &g->results.at[i];
         if (r->kind != RESULT_OUTPUT) continue;
-        const Value *v = g->body->last->in[i];
-        at[r->index] = view_const(cg, e, output_name(g, r->index), v->type, program_line(cg->program, NO_SPAN, g->site));
+        at[r->index] = view_const(cg, e, output_name(g, r->index), r->type, program_line(cg->program, NO_SPAN, g->site));
         n++;
     }
     *out_n = n;

@@ -229,13 +229,11 @@ static const char *param_name(Header *h, const Params *before, const char *wishe
     return name;
 }
 
-static const Value *output_value(const Entry *e, int index, const char **out_name)
+static const Result *output_result(const Entry *e, int index)
 {
     for (int i = 0; i < e->graph->results.n; i++) {
         const Result *r = &e->graph->results.at[i];
-        if (r->kind != RESULT_OUTPUT || r->index != index) continue;
-        *out_name = r->name ? r->name : index == 0 ? "out" : NULL;
-        return e->graph->body->last->in[i];
+        if (r->kind == RESULT_OUTPUT && r->index == index) return r;
     }
     UNREACHABLE("an output without a result");
 }
@@ -243,7 +241,6 @@ static const Value *output_value(const Entry *e, int index, const char **out_nam
 static Param param_of(Header *h, const Entry *e, Arg arg, const Params *before)
 {
     Program *p = h->program;
-    const char *name = NULL;
     switch (arg.kind) {
     case ARG_PARAMS: return (Param){"void *", "params"};
     case ARG_PARAMS_IN: return (Param){"const void *", "params"};
@@ -261,9 +258,9 @@ static Param param_of(Header *h, const Entry *e, Arg arg, const Params *before)
         return (Param){type, param_name(h, before, in->name)};
     }
     case ARG_OUTPUT: {
-        const Value *v = output_value(e, arg.index, &name);
-        if (!name) name = str_format(h->arena, "out%d", arg.index);
-        return (Param){str_format(h->arena, "%s *", c_type(v->type.dtype)), param_name(h, before, name)};
+        const Result *r = output_result(e, arg.index);
+        const char *name = r->name ? r->name : arg.index ? str_format(h->arena, "out%d", arg.index) : "out";
+        return (Param){str_format(h->arena, "%s *", c_type(r->type.dtype)), param_name(h, before, name)};
     }
     }
     UNREACHABLE("an argument of no kind");
@@ -272,14 +269,13 @@ static Param param_of(Header *h, const Entry *e, Arg arg, const Params *before)
 /* "   image: u8[N, y = 28, x = 28] (digits.nn:8)" */
 static void add_param_note(Header *h, const Entry *e, Arg arg, Param param)
 {
-    const char *none;
     const Type *type = NULL;
     Span at = NO_SPAN;
     if (arg.kind == ARG_INPUT) {
         type = &e->graph->inputs.at[arg.index].value->type;
         at = e->graph->inputs.at[arg.index].span;
     } else if (arg.kind == ARG_OUTPUT) {
-        type = &output_value(e, arg.index, &none)->type;
+        type = &output_result(e, arg.index)->type;
     } else if (arg.kind == ARG_SIZE) {
         text_add(&h->text, "   %s\n", symbol_text(h, h->program->symbols.at[arg.index]));
     }

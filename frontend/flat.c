@@ -88,7 +88,7 @@ static bool add_total(Flat *f, const Expr *e, ResultKind kind, const char *name,
 {
     Value *v = flat_operand(f, f->graph->body, e, DT_NONE);
     int index = kind == RESULT_LOSS ? 0 : totals_so_far(f->graph);
-    if (v) graph_add_result(f->graph, (Result){kind, name, index, summed}, v);
+    if (v) graph_add_result(f->graph, (Result){.kind = kind, .name = name, .index = index, .summed = summed}, v);
     return v != NULL;
 }
 
@@ -208,7 +208,7 @@ static bool output_add(Flat *f, const TypeExpr *written, const char *name, Value
     if (!type_same(t, v->type))
         return flat_error(f, written->span, "the result is %s, not %s", type_text(f->arena, v->type),
                           type_text(f->arena, t));
-    graph_add_result(f->graph, (Result){RESULT_OUTPUT, name, f->graph->results.n, false}, v);
+    graph_add_result(f->graph, (Result){.kind = RESULT_OUTPUT, .name = name, .index = f->graph->results.n, .type = t}, v);
     return true;
 }
 
@@ -427,6 +427,7 @@ Program *flat_build(Cx *cx, const File *file, const char *path, const FrontendOp
 {
     const char *name = file->source->name, *stem = str_copy_n(cx->arena, name, strcspn(name, "."));
     Program *p = program_new(cx, options->name ? options->name : stem, name);
+    p->roles_settled = true; /* by whoever printed it */
     Flat f = {.cx = cx, .arena = cx->arena, .program = p, .options = options, .file = file, .path = path};
     Span whole = {file->source, 0, 0};
     if (options->ndefines) {

@@ -203,6 +203,7 @@ static Program *build_program(Elab *e)
     drop_echoes(e);
     if (!p->init->results.n) block_return(p->init->body, NULL, 0);
     program_place_tensors(p);
+    p->roles_settled = true;
     return p;
 }
 

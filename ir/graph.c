@@ -267,6 +267,7 @@ static void node_add_input(Node *n, Value *v)
 void graph_add_result(Graph *g, Result r, Value *v)
 {
     if (!block_end(g->body)) block_return(g->body, NULL, 0);
+    if (type_is_poison(r.type)) r.type = v->type;
     vec_push(g->program->arena, &g->results, r);
     node_add_input(g->body->last, v);
 }

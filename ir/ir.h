@@ -255,6 +255,7 @@ typedef struct Result {
     const char *name;  /* "loss", "accuracy", "digits.dense1.w" */
     int index;         /* output, total or tensor */
     bool summed;       /* METRIC: half of a pair, not averaged */
+    Type type;         /* OUTPUT: as the signature has it; a value that came to stand for it may bear other roles */
 } Result;
 typedef struct GraphInput { const char *name; Value *value; Span span; } GraphInput;
 struct Graph {
@@ -297,7 +298,7 @@ void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n)
 Graph *graph_clone(const Graph *g, GraphKind kind, Value **map);
 /* Copies a node (and its region) to the end of b, inputs looked up in map by Value.id where that has them. */
 Node *node_clone(const Node *n, Block *b, Value **map);
-void graph_add_result(Graph *g, Result r, Value *v);
+void graph_add_result(Graph *g, Result r, Value *v); /* of type v's, where it has none */
 void graph_find_rows(Graph *g); /* sets rows from the inputs */
 bool graph_is_first(const Graph *g); /* whether it makes first values: INIT or START */
 long graph_drop_unread(Graph *g); /* nodes, but inputs, whose results nobody reads; gives their number */
@@ -343,6 +344,7 @@ struct Program {
     const char *file;
     VEC(const char *) read;     /* paths of all files it was made of, without the std that the compiler carries */
     DType real;                 /* what `real` is where no input settles it */
+    bool roles_settled;         /* the text is a graph: its axes' roles were compared, and later nodes may mix them */
     VEC(Symbol *) symbols;
     Facts facts;
     VEC(Tensor) tensors;

@@ -304,7 +304,7 @@ static void outputs_print(const Printer *p)
     for (int i = 0; i < g->results.n; i++) {
         const char *name = g->results.at[i].name;
         text_add(p->to, "%s%s%s%s", i ? ", " : "", name ? name : "", name ? ": " : "",
-                 type_text(p->arena, result_value(g, i)->type));
+                 type_text(p->arena, g->results.at[i].type));
     }
     text_add(p->to, named ? ")" : "");
 }

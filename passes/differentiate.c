@@ -46,22 +46,10 @@ void flow_spread_wanted(Flow *f, const Block *b)
                 if (n->out[i].id < f->nvalues && dtype_is_float(n->out[i].type.dtype)) f->wanted[n->out[i].id] = true;
 }
 
-/* A pattern may have renamed roles on the way: a gradient has those of its value. */
-static void take_roles(Value *gradient, Type like, Arena *a)
-{
-    bool differ = false;
-    for (int i = 0; i < like.rank; i++)
-        differ |= gradient->type.axes[i].role && !str_equal(gradient->type.axes[i].role, like.axes[i].role);
-    if (!differ) return;
-    gradient->type = type_make(a, gradient->type.dtype, like.rank, gradient->type.axes);
-    for (int i = 0; i < like.rank; i++) ((Axis *)gradient->type.axes)[i].role = like.axes[i].role;
-}
-
 void flow_add(Flow *f, Value *v, Value *gradient)
 {
     if (!flow_wants(f, v)) return;
     if (v->type.rank == 0) gradient = build_reduce(&f->build, OP_SUM, gradient, all_axes(gradient->type));
-    take_roles(gradient, v->type, f->build.block->graph->program->arena);
     Value **sum = &f->of[v->id];
     *sum = *sum ? build_2(&f->build, OP_ADD, *sum, gradient) : gradient;
 }

@@ -56,14 +56,13 @@ static void watch_all(Watch *w)
 /* The copy gives the watched values as its outputs. */
 static void replace_models(Watch *w, Program *p)
 {
-    Value **map = NEW_ARRAY(w->arena, Value *, w->from->nvalues), **out = NEW_ARRAY(w->arena, Value *, w->values.n);
+    Value **map = NEW_ARRAY(w->arena, Value *, w->from->nvalues);
     Graph *g = graph_clone(w->from, GRAPH_MODEL, map);
     g->results.n = 0;
-    for (int i = 0; i < w->values.n; i++) {
-        out[i] = map[w->values.at[i]->id];
-        vec_push(p->arena, &g->results, ((Result){.kind = RESULT_OUTPUT, .name = w->dump->places.at[i].name, .index = i}));
-    }
-    block_return(g->body, out, w->values.n);
+    block_return(g->body, NULL, 0);
+    for (int i = 0; i < w->values.n; i++)
+        graph_add_result(g, (Result){.kind = RESULT_OUTPUT, .name = w->dump->places.at[i].name, .index = i},
+                         map[w->values.at[i]->id]);
     p->models.n = 0;
     vec_push(p->arena, &p->models, g);
 }

@@ -61,9 +61,15 @@ bool infer_has_axis(Infer *i, const Value *x, int axis)
     return false;
 }
 
-bool axes_match(const Axis *a, const Axis *b)
+static bool roles_match(const Infer *i, const Axis *a, const Axis *b)
 {
-    return (!a->role || !b->role || str_equal(a->role, b->role)) && dim_equal(a->dim, b->dim) == PROVED;
+    if (i->node->parent->graph->program->roles_settled) return true;
+    return !a->role || !b->role || str_equal(a->role, b->role);
+}
+
+bool axes_match(const Infer *i, const Axis *a, const Axis *b)
+{
+    return roles_match(i, a, b) && dim_equal(a->dim, b->dim) == PROVED;
 }
 
 const char *axes_code(const Axis *a, const Axis *b, const char *refuted)

@@ -60,7 +60,7 @@ static bool check_label(Infer *i, int label)
     const Node *n = i->node;
     const ContractAttr *c = n->attr.contract;
     Bearer r = label_bearer(n, label);
-    if (!r.a || !r.b || axes_match(r.a, r.b)) return true;
+    if (!r.a || !r.b || axes_match(i, r.a, r.b)) return true;
     const Value *a = n->in[0], *b = n->in[1];
     const char *p = axis_text(i, r.a), *q = axis_text(i, r.b);
     const char *code = axes_code(r.a, r.b, label_is_summed(c, label) ? "E0201" : "E0203");

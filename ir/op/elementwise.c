@@ -109,7 +109,7 @@ static bool merge_axis(Infer *i, const Value *a, const Value *b, int k, Axis *ou
     *out = *p;
     if (!out->role) out->role = q->role;
     if (!out->origin) out->origin = q->origin;
-    if (axes_match(p, q)) return true;
+    if (axes_match(i, p, q)) return true;
     Diag *d = shape_error(i, axes_code(p, q, "E0203"), a, b);
     infer_mismatch(i, d, k, p, q);
     if (is_one(p->dim) || is_one(q->dim))

@@ -35,7 +35,7 @@ static bool check_pick_shape(Infer *i, const Value *p, const Value *index, Axis 
     for (int k = 0; k < ti->rank; k++) {
         axes[k] = tp->axes[k];
         if (!axes[k].role) axes[k].role = ti->axes[k].role;
-        if (axes_match(&tp->axes[k], &ti->axes[k])) continue;
+        if (axes_match(i, &tp->axes[k], &ti->axes[k])) continue;
         Diag *d = infer_error(i, axes_code(&tp->axes[k], &ti->axes[k], "E0203"),
                               "`pick` needs an index for each row, but `%s` is %s and `%s` is %s", value_text(p),
                               type_text(i->arena, *tp), value_text(index), type_text(i->arena, *ti));
@@ -117,7 +117,7 @@ static bool check_scatter_shape(Infer *i, const Value *x, const Value *index)
     int axis = i->node->attr.axis, n = index->type.rank;
     bool fits = axis >= 0 && axis + n <= x->type.rank && x->type.rank - n < MAX_RANK;
     for (int k = 0; fits && k < n; k++) {
-        if (axes_match(&x->type.axes[axis + k], &index->type.axes[k])) continue;
+        if (axes_match(i, &x->type.axes[axis + k], &index->type.axes[k])) continue;
         Diag *d = infer_error(i, axes_code(&x->type.axes[axis + k], &index->type.axes[k], "E0203"),
                               "`scatter_add` needs a place for each of its sources, but `%s` is %s and `%s` is %s",
                               value_text(x), type_text(i->arena, x->type), value_text(index),

@@ -33,7 +33,7 @@ static bool check_left(Infer *i, Type x)
     }
     for (int k = 0; k < m->nin; k++) {
         Axis named = {dims_product(i->dims, m->sizes, m->in[k].atoms, m->in[k].n), NULL, NULL};
-        if (axes_match(&x.axes[k], &named)) continue;
+        if (axes_match(i, &x.axes[k], &named)) continue;
         const char *have = dim_text(i->arena, x.axes[k].dim), *want = dim_text(i->arena, named.dim);
         Diag *d = infer_error(i, axes_code(&x.axes[k], &named, "E0204"),
                               "axis %d of `%s` is %s, but the pattern says %s", k + 1, value_text(v), have,

@@ -31,9 +31,10 @@ void infer_origin(Infer *i, Diag *d, const Axis *axis);
 Axis infer_axis(Infer *i, const Dim *dim, const char *role, const char *arithmetic, const Axis *from);
 /* The last step of most: takes t for result `index`, after comparing it with what was given (whose roles it takes). */
 bool infer_result_type(Infer *i, int index, Type t);
-/* axes.c: whether two axes may be one, the code of a message where they may not (E0212 where it is undecided), and what
-   that message says of them: places, roles, declarations. */
-bool axes_match(const Axis *a, const Axis *b);
+/* axes.c: whether two axes may be one (roles are compared while the text becomes a graph: what passes make of it may
+   mix them), the code of a message where they may not (E0212 where it is undecided), and what that message says of them:
+   places, roles, declarations. */
+bool axes_match(const Infer *i, const Axis *a, const Axis *b);
 const char *axes_code(const Axis *a, const Axis *b, const char *refuted);
 void infer_mismatch(Infer *i, Diag *d, int axis, const Axis *a, const Axis *b);
 const char *axis_text(Infer *i, const Axis *a); /* "10", "ch = 10" */

@@ -103,7 +103,7 @@ static bool check_joined_axes(Infer *i, const Value *a, const Value *b)
         const Axis *p = &a->type.axes[k];
         Axis q = b->type.axes[k];
         if (k == axis) q.dim = p->dim;
-        if (axes_match(p, &q)) continue;
+        if (axes_match(i, p, &q)) continue;
         Diag *d = infer_error(i, axes_code(p, &q, "E0205"),
                               "`concat` joins along axis %d, but axis %d is %s in `%s` and %s in `%s`", axis + 1, k + 1,
                               axis_text(i, p), value_text(a), axis_text(i, &b->type.axes[k]), value_text(b));

@@ -47,7 +47,7 @@ static void add_output(Gen *g, Value *v)
 {
     int i = g->g->results.n;
     if (i == MAX_RESULTS) return;
-    graph_add_result(g->g, (Result){RESULT_OUTPUT, str_format(g->p->arena, "out%d", i), i, false}, v);
+    graph_add_result(g->g, (Result){.kind = RESULT_OUTPUT, .name = str_format(g->p->arena, "out%d", i), .index = i}, v);
 }
 
 /* The producer's result as a result of the graph: an output, or a metric. */
@@ -206,11 +206,13 @@ static Value *make_loss(Gen *g)
 static void add_totals(Gen *g, Value *loss)
 {
     Value *size = build_1(&g->b, OP_ABS, loss), *limit = build_const(&g->b, loss->type.dtype, 2);
-    graph_add_result(g->g, (Result){RESULT_LOSS, "loss", 1, false}, loss);
-    graph_add_result(g->g, (Result){RESULT_METRIC, "size", 2, false}, g->metric ? g->metric : size);
-    graph_add_result(g->g, (Result){RESULT_METRIC, "share", 3, true}, size);
-    graph_add_result(g->g, (Result){RESULT_METRIC, "share", 4, true}, build_size(&g->b, DT_F64, g->n));
-    graph_add_result(g->g, (Result){RESULT_STOP, "stop", 5, false}, build_2(&g->b, OP_GT, size, limit));
+    graph_add_result(g->g, (Result){.kind = RESULT_LOSS, .name = "loss", .index = 1}, loss);
+    graph_add_result(g->g, (Result){.kind = RESULT_METRIC, .name = "size", .index = 2}, g->metric ? g->metric : size);
+    graph_add_result(g->g, (Result){.kind = RESULT_METRIC, .name = "share", .index = 3, .summed = true}, size);
+    graph_add_result(g->g, (Result){.kind = RESULT_METRIC, .name = "share", .index = 4, .summed = true},
+                     build_size(&g->b, DT_F64, g->n));
+    graph_add_result(g->g, (Result){.kind = RESULT_STOP, .name = "stop", .index = 5},
+                     build_2(&g->b, OP_GT, size, limit));
 }
 
 /* ---- steps ---- */
@@ -261,7 +263,8 @@ static void finish_step(Gen *g)
     Node *grad = node_new(g->g->body, OP_GRAD, in, PARAMS + 1, NULL, NULL, g->b.site, g->p->cx);
     add_totals(g, in[0]);
     for (int i = 0; i < g->p->tensors.n; i++)
-        graph_add_result(g->g, (Result){RESULT_NEXT, g->p->tensors.at[i].path, i, false}, next_value(g, i, grad));
+        graph_add_result(g->g, (Result){.kind = RESULT_NEXT, .name = g->p->tensors.at[i].path, .index = i},
+                         next_value(g, i, grad));
 }
 
 /* ---- first values ---- */
@@ -301,7 +304,7 @@ static Graph *make_first(Gen *g, GraphKind kind)
         const Tensor *t = &g->p->tensors.at[i];
         if ((t->role == ROLE_OPT) != (kind == GRAPH_START)) continue;
         Value *v = kind == GRAPH_START ? build_1(&g->b, OP_ABS, read_tensor(g, 0)) : first_value(g, i);
-        graph_add_result(g->g, (Result){RESULT_NEXT, t->path, i, false}, v);
+        graph_add_result(g->g, (Result){.kind = RESULT_NEXT, .name = t->path, .index = i}, v);
     }
     return g->g;
 }

@@ -73,7 +73,7 @@ static inline Value *bench_tensor(Bench *t, Type type, Role role, const char *pa
 
 static inline void bench_result(Bench *t, ResultKind kind, int index, Value *v)
 {
-    graph_add_result(t->g, (Result){kind, "result", index, false}, v);
+    graph_add_result(t->g, (Result){.kind = kind, .name = "result", .index = index}, v);
 }
 
 /* Matrix product: labels 0, 1, 2; `turn_a` and `turn_b` say that the operand comes transposed. */

@@ -74,7 +74,7 @@ static Array bench_run(Bench *b, Value *result)
     Array out;
     block_return(b->g->body, &result, 1);
     b->g->results.n = 0;
-    vec_push(b->p->arena, &b->g->results, (Result){RESULT_OUTPUT, "y", 0, false});
+    vec_push(b->p->arena, &b->g->results, (Result){.kind = RESULT_OUTPUT, .name = "y"});
     assert_true(graph_eval(b->g, &b->in, b->p->arena, &out));
     return out;
 }

@@ -32,7 +32,7 @@ static Value *add(World *w, Value *a, Value *b)
 
 static void output(World *w, Value *v)
 {
-    graph_add_result(w->g, (Result){RESULT_OUTPUT, "out", w->g->results.n, false}, v);
+    graph_add_result(w->g, (Result){.kind = RESULT_OUTPUT, .name = "out", .index = w->g->results.n}, v);
 }
 
 static void edits_keep_uses(void **state)
