@@ -241,7 +241,7 @@ int weights_wanted(const Args *a, const nnrt_model *m)
 int weights_load(Args *a, nnrt_session *s, const char *path)
 {
     if (!nnrt_load(s, path)) return 0;
-    diag_error(a->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(s));
+    weights_refused(a->cx, path, nnrt_error(s));
     return model_finish(a, EXIT_MODEL);
 }
 

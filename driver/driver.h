@@ -85,6 +85,8 @@ int model_finish(const Args *a, int status);           /* prints the messages co
 
 /* ---- weights.c: reads the first values that stand in files; 0, or an exit status after a message ---- */
 int weights_read(const Args *a, Program *p);
+void weights_refused(Cx *cx, const char *path, const char *why); /* the message that a file of weights is none */
+bool is_folder(const char *path);
 
 /* ---- data/source.c: what --data says, or else the train block; its number, 0 after a message ---- */
 int data_given(Args *a, const TrainInfo *info, const char *const **out_specs);

@@ -184,8 +184,8 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     if (two && a->operands.n == 1)
         return usage_error("`nnc %s` needs two files: nnc %s %s", command->name, command->name, command->operands);
     if (a->operands.n > 1 + two && !any)
-        return usage_error("`nnc %s` takes %s, not also `%s`", command->name, two ? "two files" : "one file",
-                           a->operands.at[1 + two]);
+        return usage_error("`nnc %s` takes %s, not also `%s`%s", command->name, two ? "two files" : "one file",
+                           a->operands.at[1 + two], !two && options[OPT_DATA].commands & command->bit ? ": data come by --data" : "");
     return args_check_machine(a);
 }
 

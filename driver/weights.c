@@ -1,6 +1,7 @@
 /* weights.c: first values that stand in files: compared with the model's types by header, then read, before anything
    is made of the model. */
 #include "driver/driver.h"
+#include <sys/stat.h>
 
 /* As libnnrt knows it from a compiled model. */
 static nnrt_tensor describe(const Program *p, const Tensor *t)
@@ -19,6 +20,18 @@ static nnrt_tensor describe(const Program *p, const Tensor *t)
                          .bytes = tensor_bytes(p, t)};
 }
 
+bool is_folder(const char *path)
+{
+    struct stat info;
+    return !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
+void weights_refused(Cx *cx, const char *path, const char *why)
+{
+    Diag *d = diag_error(cx->diags, "E0219", NO_SPAN, "%s", why);
+    if (is_folder(path)) diag_help(d, "a run folder holds them: %s/last.safetensors, %s/best.safetensors", path, path);
+}
+
 /* ---- -w: all parameters and layer state ---- */
 static int read_all(Program *p, const char *path)
 {
@@ -31,7 +44,7 @@ static int read_all(Program *p, const char *path)
     m.weights_hash = program_weights_hash(p);
     for (int i = 0; i < p->tensors.n; i++) tensors[i] = describe(p, &p->tensors.at[i]);
     if (nnrt_load_params(&m, params, path, message, sizeof message)) {
-        diag_error(p->cx->diags, "E0219", NO_SPAN, "%s", message);
+        weights_refused(p->cx, path, message);
         return EXIT_MODEL;
     }
     for (int i = 0; i < p->tensors.n; i++)

@@ -292,7 +292,9 @@ static int32_t read_header(nnrt_loading *l)
     if (fstat(l->file, &info)) return nnrt__failed_to(l->fault, "read", l->path);
     if (!S_ISREG(info.st_mode) || info.st_size < 8)
         return nnrt__fail(l->fault, NNRT_ERR_FILE, "%s: it is no safetensors file: %s", l->path,
-                          S_ISREG(info.st_mode) ? "it has fewer than 8 bytes" : "it is no plain file");
+                          S_ISREG(info.st_mode)   ? "it has fewer than 8 bytes"
+                          : S_ISDIR(info.st_mode) ? "it is a folder"
+                                                  : "it is no plain file");
     if (!nnrt__read_at(l->file, prefix, sizeof prefix, 0)) return nnrt__failed_to(l->fault, "read", l->path);
     for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
     if (length > NNRT__MAX_HEADER || (int64_t)length > info.st_size - 8)

@@ -207,7 +207,9 @@ static int check_output(const Prediction *p)
     if (!to) return 0;
     int status = refuse_overwriting(to, p->data.paths, p->data.n);
     if (!status) status = refuse_overwriting(to, &weights, weights != NULL);
-    return status ? status : refuse_overwriting(to, p->args->operands.at, 1);
+    if (!status) status = refuse_overwriting(to, p->args->operands.at, 1);
+    if (status || (!str_ends(to, ".npz") && !str_ends(to, ".safetensors"))) return status;
+    return usage_error("predictions are written as CSV, or as npy where the name ends in .npy, not as `%s`", to);
 }
 
 int command_predict(Args *a)

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct Training {
     Args *args;
@@ -26,11 +25,23 @@ typedef struct Training {
     Report *report;
 } Training;
 
+/* A step without next values, as of a block with a loss and no optimizer: a host may want its gradients alone. */
+static void note_nothing_learns(const Training *t)
+{
+    const Graph *step = t->info ? t->info->step : NULL;
+    for (int i = 0; step && i < step->results.n; i++)
+        if (step->results.at[i].kind == RESULT_NEXT) return;
+    if (step)
+        fprintf(stderr, "note: nothing learns in `%s`: it has no `optimizer` (such as `optimizer adam`) and no equation\n",
+                t->info->name);
+}
+
 static int find_entry(Training *t)
 {
     t->entry = train_entry(t->args, &t->run, NNRT_STEP, ": there is nothing to train", &t->info);
     if (!t->entry) return EXIT_MODEL;
     t->settings = &t->run.model->trains[t->entry->train];
+    note_nothing_learns(t);
     return 0;
 }
 
@@ -121,12 +132,6 @@ static bool read_settings(Training *t)
 }
 
 /* ---- where to begin ---- */
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return !stat(path, &info) && S_ISDIR(info.st_mode);
-}
-
 static int load_checkpoint(Training *t)
 {
     const char *given = args_text(t->args, OPT_RESUME);
@@ -164,7 +169,7 @@ static int load_matching(Training *t, const char *path)
     int32_t status = nnrt_load_matching(t->run.session, path, tell, &told);
     if (told > MOST_SHOWN) fprintf(stderr, "note: and %d more like these\n", told - MOST_SHOWN);
     if (!status) return 0;
-    diag_error(t->args->cx->diags, "E0219", NO_SPAN, "%s", nnrt_error(t->run.session));
+    weights_refused(t->args->cx, path, nnrt_error(t->run.session));
     return model_finish(t->args, EXIT_MODEL);
 }
 
@@ -337,6 +342,16 @@ static int start(Training *t)
 }
 
 /* ---- the run ---- */
+/* A field of a table that says `nan` is a number to its reader, and the end of training. */
+static void note_not_finite(const Training *t)
+{
+    const char *input;
+    int64_t row;
+    if (!data_not_finite(&t->data, &input, &row)) return;
+    fprintf(stderr, "note: sample %" PRId64 " of the data has a value of `%s` that is infinite or not a number\n", row + 1,
+            input);
+}
+
 static bool is_done(int64_t whole, uint64_t done, const char *of_what)
 {
     if (!whole || done < (uint64_t)whole) return false;
@@ -354,7 +369,9 @@ static void note_early_stop(const Training *t)
 static int finish(Training *t, int32_t status)
 {
     const nnrt_step *clock = nnrt_clock(t->run.session);
-    if (status) return failure("%s", nnrt_error(t->run.session));
+    if (status) failure("%s", nnrt_error(t->run.session));
+    if (status == NNRT_ERR_NONFINITE) note_not_finite(t);
+    if (status) return EXIT_MODEL;
     if (t->failed) return EXIT_NO_OUTPUT;
     if (!folder_last(t->folder)) return EXIT_NO_OUTPUT;
     if (t->interrupted) {

@@ -250,22 +250,36 @@ static int64_t label_place(const Reader *r, Field f, const nnrt_view *view)
     return -1;
 }
 
+/* A truth by name, as the language and Python write it; else -1. */
+static int64_t truth_named(const Reader *r, Field f, const nnrt_view *view)
+{
+    static const char *const words[] = {"false", "true", "False", "True", "FALSE", "TRUE"};
+    for (size_t i = 0; view->dtype == NNRT_BOOL && i < COUNT(words); i++)
+        if (field_is(r, f, words[i])) return i % 2;
+    return -1;
+}
+
+static const char *wanted_of(const nnrt_view *view)
+{
+    if (view->dtype == NNRT_BOOL) return "none of true, false, 1 and 0";
+    return view->labels ? "neither a class name nor a whole number" : "not a whole number";
+}
+
 static bool store_integer(Reader *r, Field f, const nnrt_view *view, unsigned char *to)
 {
     static const int64_t low[] = {[NNRT_I8] = INT8_MIN, [NNRT_I32] = INT32_MIN, [NNRT_I64] = INT64_MIN, [NNRT_F64] = 0};
     static const int64_t high[] = {
         [NNRT_BOOL] = 1, [NNRT_U8] = 255, [NNRT_I8] = 127, [NNRT_I32] = INT32_MAX, [NNRT_I64] = INT64_MAX};
-    int64_t v = label_place(r, f, view);
+    int64_t v = view->dtype == NNRT_BOOL ? truth_named(r, f, view) : label_place(r, f, view);
     if (v < 0) {
         char *end;
         errno = 0;
         v = strtoll(r->file->text + f.lo, &end, 10);
-        if (end != r->file->text + f.hi || f.hi == f.lo || errno)
-            return bad_value(r, f, view,
-                             view->labels ? "neither a class name nor a whole number" : "not a whole number");
+        if (end != r->file->text + f.hi || f.hi == f.lo || errno) return bad_value(r, f, view, wanted_of(view));
         if (view->range && (v < 0 || v >= view->range))
             return bad_value(r, f, view, str_format(r->cx->arena, "outside 0 to %" PRId64, view->range - 1));
-        if (v < low[view->dtype] || v > high[view->dtype]) return bad_value(r, f, view, "too large for its type");
+        if (v < low[view->dtype] || v > high[view->dtype])
+            return bad_value(r, f, view, view->dtype == NNRT_BOOL ? wanted_of(view) : "too large for its type");
     }
     memcpy(to, &v, nnrt_dtype_bytes(view->dtype)); /* little-endian */
     return true;

@@ -3,6 +3,7 @@
 #include "driver/driver.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 typedef struct Loader {
@@ -160,4 +161,26 @@ bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *sp
         return false;
     }
     return rows_agree(&l);
+}
+
+static bool column_not_finite(const Column *c, int64_t rows, int64_t *out_row)
+{
+    bool single = c->view->dtype == NNRT_F32;
+    size_t width = single || c->view->dtype == NNRT_F64 ? c->row_bytes / nnrt_dtype_bytes(c->view->dtype) : 0;
+    for (size_t i = 0; i < width * (size_t)rows; i++) {
+        double v = single ? ((const float *)c->at)[i] : ((const double *)c->at)[i];
+        if (isfinite(v)) continue;
+        *out_row = (int64_t)(i / width);
+        return true;
+    }
+    return false;
+}
+
+bool data_not_finite(const Dataset *d, const char **out_input, int64_t *out_row)
+{
+    for (int i = 0; i < d->n; i++) {
+        *out_input = d->columns[i].view->name;
+        if (column_not_finite(&d->columns[i], d->rows, out_row)) return true;
+    }
+    return false;
 }

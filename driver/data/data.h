@@ -24,6 +24,9 @@ typedef struct Dataset {
 bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
                int *out_status);
 
+/* The first value, if any, that is no finite number: its input and sample. */
+bool data_not_finite(const Dataset *d, const char **out_input, int64_t *out_row);
+
 /* ---- source.c: the samples as an entry takes them ---- */
 void data_source(Arena *arena, const nnrt_entry *entry, const Dataset *d, nnrt_source *out);
 
