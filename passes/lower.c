@@ -63,16 +63,22 @@ static void reshape_const(Node *move)
     node_remove(move);
 }
 
+/* A single number goes with a tensor of any shape; where all are single, a constant stays one: the exponent of a power
+   of whole numbers must. */
+static bool keeps_shape(const Node *f, int i)
+{
+    const Value *v = f->in[i];
+    return v->type.rank == 0 && (f->out[0].type.rank > 0 || (i > 0 && value_is_const(v, NULL)));
+}
+
 /* reshape(f(x, y)) becomes f(reshape(x), reshape(y)). Returns the new f. */
 static Node *push_reshape(Node *move)
 {
     Node *f = move->in[0]->def;
     Build b = {move->parent, move, f->site};
     Value *in[3];
-    for (int i = 0; i < f->nin; i++) {
-        bool single = f->in[i]->type.rank == 0 && f->out[0].type.rank > 0;
-        in[i] = single ? f->in[i] : build_move(&b, f->in[i], move->attr.move);
-    }
+    for (int i = 0; i < f->nin; i++)
+        in[i] = keeps_shape(f, i) ? f->in[i] : build_move(&b, f->in[i], move->attr.move);
     Type t = move->out[0].type;
     t.dtype = f->out[0].type.dtype;
     t.range = f->out[0].type.range;

@@ -157,7 +157,8 @@ static const char *number(const Trial *t, const Column *c, int64_t i, bool whole
     double v = array_number(&a, i);
     if (whole) return isfinite(v) ? text_number(t->args->cx->arena, v, c->view->dtype == NNRT_F32) : "null";
     if (c->view->labels && v >= 0 && v < (double)c->view->range) return c->view->labels[(int64_t)v];
-    return str_format(t->args->cx->arena, "%.6g", v);
+    bool real = c->view->dtype == NNRT_F32 || c->view->dtype == NNRT_F64;
+    return str_format(t->args->cx->arena, real ? "%.6g" : "%.0f", v);
 }
 
 static void print_head(const Column *c)
