@@ -183,9 +183,10 @@ int args_parse(Args *a, const Command *command, int argc, char **argv)
     bool two = strchr(command->operands, ' ') != NULL, any = str_ends(command->operands, "...");
     if (two && a->operands.n == 1)
         return usage_error("`nnc %s` needs two files: nnc %s %s", command->name, command->name, command->operands);
+    bool data = !two && options[OPT_DATA].commands & command->bit;
     if (a->operands.n > 1 + two && !any)
         return usage_error("`nnc %s` takes %s, not also `%s`%s", command->name, two ? "two files" : "one file",
-                           a->operands.at[1 + two], !two && options[OPT_DATA].commands & command->bit ? ": data come by --data" : "");
+                           a->operands.at[1 + two], data ? ": data come by --data" : "");
     return args_check_machine(a);
 }
 
