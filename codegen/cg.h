@@ -124,8 +124,7 @@ typedef struct Entry {
     const int *symbols;     /* in program symbols, ascending */
     Facts facts;            /* about these */
     int64_t work;           /* bytes of its workspace, where they depend on no size; else -1 */
-    int nargs;
-    Arg args[64];           /* in the order of the C function */
+    VEC(Arg) args;          /* in the order of the C function */
 } Entry;
 typedef struct Entries { Entry *at; int n; } Entries;
 /* Models in file order, then for each train block eval, grad, update, step, as far as they exist.
@@ -147,6 +146,7 @@ void portable_export(Cg *cg, const char *name, LLVMValueRef function); /* under 
 /* ---- names.c: what the host will call them; false after a message ---- */
 bool names_check(Program *p, Entries entries);
 bool name_is_keyword(const char *name); /* of C or C++ */
+const char *name_upper(Arena *a, const char *name); /* as part of a macro's name */
 
 /* ---- frame.c: what a call knows, at the start of its workspace: pointers, the step, settings, sizes ---- */
 typedef enum FrameField {

@@ -1,12 +1,6 @@
 /* The entries of a program, in the order of the descriptor, and the arguments of their C functions. */
 #include "codegen/cg.h"
 
-static void add_arg(Entry *e, ArgKind kind, int index)
-{
-    if (e->nargs == (int)COUNT(e->args)) fatal("`%s` takes more than %d arguments", e->function, (int)COUNT(e->args));
-    e->args[e->nargs++] = (Arg){kind, index};
-}
-
 /* ---- symbols ---- */
 static void mark_symbol(const Symbol *s, void *context)
 {
@@ -87,21 +81,26 @@ static bool works_on_stack(const Program *p, const Entry *e)
     return may && graph_fits_stack(e->graph);
 }
 
+static void add_arg(const Program *p, Entry *e, ArgKind kind, int index)
+{
+    vec_push(p->arena, &e->args, (Arg){kind, index});
+}
+
 static void add_args(const Program *p, Entry *e)
 {
     bool writes = e->kind == ENTRY_UPDATE || e->kind == ENTRY_STEP, trains = e->kind != ENTRY_PREDICT;
-    if (!p->frozen) add_arg(e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
-    if (writes) add_arg(e, ARG_OPT, 0);
-    for (int i = 0; i < e->nsymbols; i++) add_arg(e, ARG_SIZE, e->symbols[i]);
-    for (int i = 0; i < e->graph->inputs.n; i++) add_arg(e, ARG_INPUT, i);
+    if (!p->frozen) add_arg(p, e, writes ? ARG_PARAMS : ARG_PARAMS_IN, 0);
+    if (writes) add_arg(p, e, ARG_OPT, 0);
+    for (int i = 0; i < e->nsymbols; i++) add_arg(p, e, ARG_SIZE, e->symbols[i]);
+    for (int i = 0; i < e->graph->inputs.n; i++) add_arg(p, e, ARG_INPUT, i);
     for (int i = 0; i < e->graph->results.n; i++)
-        if (e->graph->results.at[i].kind == RESULT_OUTPUT) add_arg(e, ARG_OUTPUT, e->graph->results.at[i].index);
-    if (e->kind == ENTRY_UPDATE) add_arg(e, ARG_GRADS_IN, 0);
-    if (trains || e->draws) add_arg(e, ARG_STEP, 0);
-    if (trains) add_arg(e, ARG_HPARAMS, 0);
-    if (e->kind == ENTRY_GRAD) add_arg(e, ARG_GRADS, 0);
-    if (trains && e->kind != ENTRY_UPDATE) add_arg(e, ARG_TOTALS, 0);
-    if (!works_on_stack(p, e)) add_arg(e, ARG_WORK, 0);
+        if (e->graph->results.at[i].kind == RESULT_OUTPUT) add_arg(p, e, ARG_OUTPUT, e->graph->results.at[i].index);
+    if (e->kind == ENTRY_UPDATE) add_arg(p, e, ARG_GRADS_IN, 0);
+    if (trains || e->draws) add_arg(p, e, ARG_STEP, 0);
+    if (trains) add_arg(p, e, ARG_HPARAMS, 0);
+    if (e->kind == ENTRY_GRAD) add_arg(p, e, ARG_GRADS, 0);
+    if (trains && e->kind != ENTRY_UPDATE) add_arg(p, e, ARG_TOTALS, 0);
+    if (!works_on_stack(p, e)) add_arg(p, e, ARG_WORK, 0);
 }
 
 static int64_t work_of(Program *p, const Entry *e)

@@ -1,6 +1,5 @@
 /* The C header of a model: self-contained, C99 and C++, with what a caller needs to know of every function in words. */
 #include "codegen/cg.h"
-#include <ctype.h>
 #include <string.h>
 
 typedef struct Header {
@@ -12,14 +11,6 @@ typedef struct Header {
 } Header;
 
 /* ---- words ---- */
-/* As part of a macro's name. */
-static const char *upper_case(Arena *a, const char *s)
-{
-    char *up = str_copy(a, s);
-    for (char *c = up; *c; c++) *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
-    return up;
-}
-
 /* As part of a comment: on one line, and not its end. */
 static const char *plain(Arena *a, const char *s)
 {
@@ -117,7 +108,7 @@ static void add_labels(Header *h, const Symbol *s)
 static bool takes_work(const Entry *e)
 {
     bool takes = false;
-    for (int i = 0; i < e->nargs; i++) takes |= e->args[i].kind == ARG_WORK;
+    for (int i = 0; i < e->args.n; i++) takes |= e->args.at[i].kind == ARG_WORK;
     return takes;
 }
 
@@ -134,7 +125,7 @@ static void add_sizes(Header *h)
     for (int i = 0; i < h->entries.n; i++) {
         const Entry *e = &h->entries.at[i];
         if (e->work >= 0 && takes_work(e))
-            text_add(t, "#define %s_%s_WORK_BYTES %lld\n", h->upper, upper_case(h->arena, e->verb), (long long)e->work);
+            text_add(t, "#define %s_%s_WORK_BYTES %lld\n", h->upper, name_upper(h->arena, e->verb), (long long)e->work);
     }
     for (int i = 0; i < p->symbols.n; i++) {
         const Symbol *s = p->symbols.at[i];
@@ -190,7 +181,7 @@ static void add_settings(Header *h)
 static const char *train_upper(Header *h, const TrainInfo *t)
 {
     if (str_equal(t->name, h->program->name)) return h->upper;
-    return str_format(h->arena, "%s_%s", h->upper, upper_case(h->arena, t->name));
+    return str_format(h->arena, "%s_%s", h->upper, name_upper(h->arena, t->name));
 }
 
 static void add_totals(Header *h, const TrainInfo *t)
@@ -229,6 +220,11 @@ static const char *param_name(Header *h, const Params *before, const char *wishe
     return name;
 }
 
+static Param param_of_size(Header *h, const Symbol *s, const Params *before)
+{
+    return (Param){"int64_t ", param_name(h, before, s->name)};
+}
+
 static const Result *output_result(const Entry *e, int index)
 {
     for (int i = 0; i < e->graph->results.n; i++) {
@@ -251,7 +247,7 @@ static Param param_of(Header *h, const Entry *e, Arg arg, const Params *before)
     case ARG_HPARAMS: return (Param){str_format(h->arena, "const %s_hparams *", p->name), "hparams"};
     case ARG_TOTALS: return (Param){"double *", "totals"};
     case ARG_WORK: return (Param){"void *", "ws"};
-    case ARG_SIZE: return (Param){"int64_t ", param_name(h, before, p->symbols.at[arg.index]->name)};
+    case ARG_SIZE: return param_of_size(h, p->symbols.at[arg.index], before);
     case ARG_INPUT: {
         const GraphInput *in = &e->graph->inputs.at[arg.index];
         const char *type = str_format(h->arena, "const %s *", c_type(in->value->type.dtype));
@@ -304,11 +300,11 @@ static bool takes_index(const Entry *e)
 }
 
 /* Wraps a parameter list at 110 columns. */
-static void add_prototype(Header *h, const char *function, const Params *params)
+static void add_prototype(Header *h, const char *result, const char *function, const Params *params)
 {
     Text *t = &h->text;
     size_t start = t->n;
-    text_add(t, "int32_t %s(", function);
+    text_add(t, "%s %s(", result, function);
     int indent = (int)(t->n - start);
     for (int i = 0; i < params->n; i++) {
         const Param *p = &params->at[i];
@@ -328,9 +324,9 @@ static void add_prototype(Header *h, const char *function, const Params *params)
 static void add_entry(Header *h, const Entry *e)
 {
     Params params = {0};
-    for (int i = 0; i < e->nargs; i++) vec_push(h->arena, &params, param_of(h, e, e->args[i], &params));
+    for (int i = 0; i < e->args.n; i++) vec_push(h->arena, &params, param_of(h, e, e->args.at[i], &params));
     text_add(&h->text, "/* %s `%s` %s.\n", e->train >= 0 ? "Train block" : "Model", e->name, kinds[e->kind].does);
-    for (int i = 0; i < e->nargs; i++) add_param_note(h, e, e->args[i], params.at[i]);
+    for (int i = 0; i < e->args.n; i++) add_param_note(h, e, e->args.at[i], params.at[i]);
     for (int i = 0; i < e->facts.n; i++)
         text_add(&h->text, "   %s, or: %s\n", plain(h->arena, condition_text(h->arena, e->facts.at[i].condition)),
                  plain(h->arena, fact_text(h->arena, &e->facts.at[i])));
@@ -339,7 +335,7 @@ static void add_entry(Header *h, const Entry *e)
     text_add(&h->text, "   NNRT_OK, NNRT_ERR_NULL%s%s, NNRT_ERR_ARGUMENT (a place's alignment%s)%s. */\n",
              e->nsymbols > 0 ? ", NNRT_ERR_SIZE" : "", takes_index(e) ? ", NNRT_ERR_INDEX" : "",
              e->kind != ENTRY_PREDICT || e->draws ? ", a struct's size" : "", kinds[e->kind].gives);
-    add_prototype(h, e->function, &params);
+    add_prototype(h, "int32_t", e->function, &params);
 }
 
 static void add_bytes_function(Header *h)
@@ -351,11 +347,14 @@ static void add_bytes_function(Header *h)
                 "   bounds, or breaks what an entry demands of it. */\n"
                 "enum { %s_PARAMS = 0, %s_GRADS = 1, %s_OPT = 2", h->upper, h->upper, h->upper);
     for (int i = 0; i < h->entries.n; i++)
-        text_add(t, ",\n       %s_WORK_%s = %d", h->upper, upper_case(h->arena, h->entries.at[i].verb), 3 + i);
+        text_add(t, ",\n       %s_WORK_%s = %d", h->upper, name_upper(h->arena, h->entries.at[i].verb), 3 + i);
     if (!init_fits_stack(h->program)) text_add(t, ",\n       %s_WORK_INIT = %d", h->upper, 3 + h->entries.n);
-    text_add(t, " };\nint64_t %s_bytes(int32_t what", h->program->name);
-    for (int i = 0; i < n; i++) text_add(t, ", int64_t %s", h->program->symbols.at[symbols[i]]->name);
-    text_add(t, ");\n\n");
+    Params params = {0};
+    vec_push(h->arena, &params, ((Param){"int32_t ", "what"}));
+    for (int i = 0; i < n; i++)
+        vec_push(h->arena, &params, param_of_size(h, h->program->symbols.at[symbols[i]], &params));
+    text_add(t, " };\n");
+    add_prototype(h, "int64_t", str_format(h->arena, "%s_bytes", h->program->name), &params);
 }
 
 /* First values come from a seed, or from a file; a text says which. */
@@ -389,7 +388,7 @@ const char *codegen_header(Program *p)
 {
     Header h = {.program = p, .arena = p->arena, .text = {.arena = p->arena}};
     Text *t = &h.text;
-    h.upper = upper_case(p->arena, p->name);
+    h.upper = name_upper(p->arena, p->name);
     h.entries = entries_list(p);
     if (!names_check(p, h.entries)) return NULL;
     text_add(t, "/* %s.h: the compiled model of %s. Made by nnc; C99, and C++ as it is.\n"

@@ -132,13 +132,14 @@ static LLVMValueRef run_call(Cg *cg, const EntryCode *code, Layer *l)
 void layer_emit(Cg *cg, const EntryCode *code)
 {
     const Entry *e = code->entry;
-    LLVMTypeRef types[COUNT(e->args)];
-    for (int i = 0; i < e->nargs; i++) types[i] = arg_type(cg, e->args[i].kind);
-    LLVMValueRef f = function_begin(cg, e->function, LLVMFunctionType(cg->i32, types, (unsigned)e->nargs, false), true);
+    LLVMTypeRef *types = NEW_ARRAY(cg->arena, LLVMTypeRef, e->args.n);
+    for (int i = 0; i < e->args.n; i++) types[i] = arg_type(cg, e->args.at[i].kind);
+    LLVMTypeRef type = LLVMFunctionType(cg->i32, types, (unsigned)e->args.n, false);
+    LLVMValueRef f = function_begin(cg, e->function, type, true);
     cg_debug_site(cg, e->graph->site);
     Layer l = {0};
     open_call(cg, &l, e);
-    for (int i = 0; i < e->nargs; i++) pass_arg(cg, &l, e->args[i], LLVMGetParam(f, (unsigned)i));
+    for (int i = 0; i < e->args.n; i++) pass_arg(cg, &l, e->args.at[i], LLVMGetParam(f, (unsigned)i));
     need_work(cg, &l, e);
     Control control = control_begin(cg);
     LLVMValueRef status = run_call(cg, code, &l);
