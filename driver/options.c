@@ -157,6 +157,9 @@ static int args_check_machine(const Args *a)
         return usage_error("--%s wants 0, 1, 2 or 3, not `%s`", options[OPT_LEVEL].text, args_text(a, OPT_LEVEL));
     if (march && cpu && strcmp(march, cpu))
         return usage_error("--march=%s and --mcpu=%s name two machines: give one of them", march, cpu);
+    if (march && args_has(a, OPT_PORTABLE) && str_equal(march, "native"))
+        return usage_error("--portable holds every level and --march=native one: leave one of them out, or name the least "
+                           "level that is to run, as in --march=x86-64-v3");
     return 0;
 }
 

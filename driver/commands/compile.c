@@ -8,11 +8,17 @@ typedef enum Kind {
     KIND_SO, KIND_OBJ, KIND_HEADER, KIND_LLVM_IR, KIND_ASM, KIND_GRAPH, KIND_DOT, KIND_DEPS, KIND_COUNT
 } Kind;
 static const struct {
-    const char *name, *ending;
+    const char *name, *ending, *what;
+    bool aside; /* goes with another product, whose name -o is */
 } kinds[] = {
-    [KIND_SO] = {"so", ".so"},           [KIND_OBJ] = {"obj", ".o"}, [KIND_HEADER] = {"header", ".h"},
-    [KIND_LLVM_IR] = {"llvm-ir", ".ll"}, [KIND_ASM] = {"asm", ".s"}, [KIND_GRAPH] = {"graph", ".graph.nn"},
-    [KIND_DOT] = {"dot", ".dot"},        [KIND_DEPS] = {"deps", ".d"},
+    [KIND_SO] = {"so", ".so", "a library", false},
+    [KIND_OBJ] = {"obj", ".o", "an object", false},
+    [KIND_HEADER] = {"header", ".h", "a header", true},
+    [KIND_LLVM_IR] = {"llvm-ir", ".ll", "LLVM's text", false},
+    [KIND_ASM] = {"asm", ".s", "assembly", false},
+    [KIND_GRAPH] = {"graph", ".graph.nn", "a graph", false},
+    [KIND_DOT] = {"dot", ".dot", "a drawing", false},
+    [KIND_DEPS] = {"deps", ".d", "a rule for make", true},
 };
 typedef struct Product {
     Kind kind;
@@ -30,11 +36,21 @@ static int kind_named(const char *name, size_t n)
         if (strlen(kinds[i].name) == n && !memcmp(kinds[i].name, name, n)) return i;
         names[i] = kinds[i].name;
     }
-    char word[32];
+    char word[32], all[128] = "";
     snprintf(word, sizeof word, "%.*s", (int)(n < 31 ? n : 31), name);
     const char *near = str_nearest(word, names, KIND_COUNT);
-    usage_error("--emit has no kind `%s`%s%s%s", word, near ? "; did you mean `" : "", near ? near : "",
-                near ? "`?" : "");
+    for (int i = 0; i < KIND_COUNT; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "", kinds[i].name);
+    if (near) usage_error("--emit has no kind `%s`; did you mean `%s`?", word, near);
+    else usage_error("--emit has no kind `%s`; there are %s", word, all);
+    return -1;
+}
+
+/* The kind whose ending the path has, else -1. */
+static int kind_by_ending(const char *path)
+{
+    for (int i = 0; i < KIND_COUNT; i++)
+        if (str_ends(path, kinds[i].ending)) return i;
     return -1;
 }
 
@@ -43,17 +59,13 @@ static const char *output_stem(Args *a, const Program *p)
 {
     const char *out = args_text(a, OPT_OUTPUT);
     if (!out || !strcmp(out, "-")) return p->name;
-    for (int i = 0; i < KIND_COUNT; i++)
-        if (str_ends(out, kinds[i].ending)) return str_copy_n(a->cx->arena, out, strlen(out) - strlen(kinds[i].ending));
-    return out;
+    int kind = kind_by_ending(out);
+    return kind < 0 ? out : str_copy_n(a->cx->arena, out, strlen(out) - strlen(kinds[kind].ending));
 }
 
 /* A header bears the model's name, so that `#include "digits.h"` is right whatever the library is called. */
-static const char *product_path(Args *a, const Program *p, Kind kind, bool first)
+static const char *stem_path(Args *a, const Program *p, Kind kind)
 {
-    const char *out = args_text(a, OPT_OUTPUT);
-    if (out && first && kind != KIND_HEADER) return out;
-    if (out && first && (str_ends(out, ".h") || !strcmp(out, "-"))) return out;
     const char *stem = output_stem(a, p), *slash = strrchr(stem, '/');
     if (kind == KIND_HEADER)
         return str_format(a->cx->arena, "%.*s%s.h", slash ? (int)(slash - stem) + 1 : 0, stem, p->name);
@@ -67,31 +79,85 @@ static bool is_bare(const Args *a)
     return codegen_is_bare(&o);
 }
 
-static bool parse_emit(Args *a, const Program *p, Products *out)
+/* ---- what is made ---- */
+static void product_add(Args *a, Products *list, Kind kind, const char *path)
 {
-    for (int v = 0; v < a->values[OPT_EMIT].n; v++) {
-        for (const char *at = a->values[OPT_EMIT].at[v];; at++) {
-            size_t n = strcspn(at, ",="), path = 0;
-            int kind = kind_named(at, n);
-            if (kind < 0) return false;
-            at += n;
-            if (*at == '=') path = strcspn(++at, ",");
-            Product product = {(Kind)kind, NULL, {0}};
-            product.path = path ? str_copy_n(a->cx->arena, at, path) : product_path(a, p, (Kind)kind, out->list.n == 0);
-            vec_push(a->cx->arena, &out->list, product);
-            at += path;
-            if (*at != ',') break;
+    vec_push(a->cx->arena, &list->list, (Product){kind, path, {0}});
+}
+
+/* Without --emit: what the ending of -o tells, else a library; a header beside what is linked. */
+static void products_by_output(Args *a, Products *out)
+{
+    const char *path = args_text(a, OPT_OUTPUT);
+    int told = path ? kind_by_ending(path) : -1;
+    Kind kind = told >= 0 ? (Kind)told : is_bare(a) ? KIND_OBJ : KIND_SO;
+    product_add(a, out, kind, NULL);
+    if (kind == KIND_SO || kind == KIND_OBJ) product_add(a, out, KIND_HEADER, NULL);
+}
+
+/* KIND[=FILE],...; the path is NULL where none is given. */
+static bool products_by_emit(Args *a, const char *at, Products *out)
+{
+    for (;; at++) {
+        size_t n = strcspn(at, ",="), path = 0;
+        int kind = kind_named(at, n);
+        if (kind < 0) return false;
+        at += n;
+        if (*at == '=' && !(path = strcspn(++at, ",")))
+            return usage_error("--emit=%s= names no file: --emit=%s=FILE, or --emit=%s", kinds[kind].name,
+                               kinds[kind].name, kinds[kind].name), false;
+        product_add(a, out, (Kind)kind, path ? str_copy_n(a->cx->arena, at, path) : NULL);
+        at += path;
+        if (*at != ',') return true;
+    }
+}
+
+/* What -o names: the product with its ending, else the first that does not go with another; `-` is for the first. */
+static Product *product_named(const char *path, Products *list)
+{
+    Product *first = NULL;
+    for (int i = 0; i < list->list.n; i++) {
+        Product *x = &list->list.at[i];
+        if (x->path) continue;
+        if (!strcmp(path, "-") || kind_by_ending(path) == (int)x->kind) return x;
+        if (!first && !kinds[x->kind].aside) first = x;
+    }
+    return first;
+}
+
+static bool name_products(Args *a, const Program *p, Products *list)
+{
+    const char *path = args_text(a, OPT_OUTPUT);
+    Product *named = path ? product_named(path, list) : NULL;
+    int ending = path ? kind_by_ending(path) : -1;
+    if (path && str_ends(path, ".a")) {
+        usage_error("nnc makes no archives: write `-o %.*s.o`, and put that into one by `ar rcs`", (int)strlen(path) - 2, path);
+        return false;
+    }
+    if (named && ending >= 0 && ending != (int)named->kind) {
+        usage_error("`%s` is the name of %s, but --emit=%s makes %s: write `-o %s%s`, or --emit=%s", path,
+                    kinds[ending].what, kinds[named->kind].name, kinds[named->kind].what, output_stem(a, p),
+                    kinds[named->kind].ending, kinds[ending].name);
+        return false;
+    }
+    if (named) named->path = path;
+    for (int i = 0; i < list->list.n; i++) {
+        Product *x = &list->list.at[i];
+        if (!x->path) x->path = stem_path(a, p, x->kind);
+        if (x->kind == KIND_SO && !strcmp(x->path, "-")) {
+            usage_error("a library cannot go to standard output: name a file, or take the object by --emit=obj");
+            return false;
         }
     }
-    if (out->list.n) return true;
-    const char *path = args_text(a, OPT_OUTPUT);
-    Product so = {KIND_SO, path, {0}}, header = {KIND_HEADER, NULL, {0}};
-    if (is_bare(a) || (path && str_ends(path, ".o"))) so.kind = KIND_OBJ;
-    if (!path) so.path = product_path(a, p, so.kind, true);
-    header.path = product_path(a, p, KIND_HEADER, false);
-    vec_push(a->cx->arena, &out->list, so);
-    vec_push(a->cx->arena, &out->list, header);
     return true;
+}
+
+static bool parse_emit(Args *a, const Program *p, Products *out)
+{
+    for (int i = 0; i < a->values[OPT_EMIT].n; i++)
+        if (!products_by_emit(a, a->values[OPT_EMIT].at[i], out)) return false;
+    if (!out->list.n) products_by_output(a, out);
+    return name_products(a, p, out);
 }
 
 static Bytes text_bytes(const char *text) { return (Bytes){text, text ? strlen(text) : 0}; }
@@ -107,6 +173,14 @@ static const char *make_word(Arena *arena, const char *path)
     return text_done(&t);
 }
 
+/* What another run with the same options makes, where this one makes the rule alone. */
+static const char *made_elsewhere(Args *a, const Program *p)
+{
+    const char *out = args_text(a, OPT_OUTPUT);
+    if (out && strcmp(out, "-") && kind_by_ending(out) != KIND_DEPS) return out;
+    return stem_path(a, p, is_bare(a) ? KIND_OBJ : KIND_SO);
+}
+
 /* For make and ninja: what is made here, and of which files. */
 static void dependencies_print(Args *a, const Program *p, const Products *products, Text *to)
 {
@@ -118,7 +192,7 @@ static void dependencies_print(Args *a, const Program *p, const Products *produc
         text_add(to, "%s%s", space, make_word(arena, x->path));
         space = " ";
     }
-    if (!*space) text_add(to, "%s", make_word(arena, product_path(a, p, KIND_SO, true)));
+    if (!*space) text_add(to, "%s", make_word(arena, made_elsewhere(a, p)));
     text_add(to, ":");
     for (int i = 0; i < p->read.n; i++) text_add(to, " \\\n  %s", make_word(arena, p->read.at[i]));
     text_add(to, "\n");
