@@ -436,5 +436,5 @@ Program *flat_build(Cx *cx, const File *file, const char *path, const FrontendOp
         return NULL;
     }
     if (!decls_read(&f, file) || !tensors_placed(&f, whole)) return NULL;
-    return program_verify(p, cx) ? p : NULL;
+    return program_verify(p, cx, "E0106") ? p : NULL;
 }

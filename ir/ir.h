@@ -423,7 +423,7 @@ uint64_t program_graph_hash(const Program *p); /* of what its graphs compute but
 
 /* ---- verify.c: false after a message to cx; what may stand in a graph depends on its stage ---- */
 bool graph_verify(const Graph *g, Cx *cx);
-bool program_verify(Program *p, Cx *cx);
+bool program_verify(Program *p, Cx *cx, const char *code); /* of what is found: the compiler's fault or a text's */
 
 /* ---- eval.c: the naive reference. Oracle, constant folder and forward-mode derivative. ---- */
 typedef struct Num { double value, tangent, bound; } Num; /* bound: how far value may lie from the compiled one */

@@ -11,7 +11,7 @@ bool verify_fail(Verifier *v, const Node *n, const char *fmt, ...)
     if (v->failed) return false; /* what follows from the first is noise */
     v->failed = true;
     Span at = n && n->site ? n->site->span : NO_SPAN;
-    Diag *d = diag_error(v->cx->diags, "E0901", at, "the graph of `%s` is broken at stage `%s`: %s", v->graph->name,
+    Diag *d = diag_error(v->cx->diags, v->code, at, "the graph of `%s` is broken at stage `%s`: %s", v->graph->name,
                          stage_name(v->graph->stage), what);
     if (n && n->nout) diag_note(d, "at `%s`, which computes `%s`", op_info(n->op)->text, value_text(&n->out[0]));
     return false;
@@ -214,9 +214,9 @@ static void verify_graph_inputs(Verifier *v)
     }
 }
 
-bool graph_verify(const Graph *g, Cx *cx)
+static bool verify(const Graph *g, Cx *cx, const char *code)
 {
-    Verifier v = {.graph = g, .cx = cx, .scratch = arena_new()};
+    Verifier v = {.graph = g, .cx = cx, .code = code, .scratch = arena_new()};
     v.defined = NEW_ARRAY(v.scratch, bool, g->nvalues + 1);
     v.reads = NEW_ARRAY(v.scratch, int, g->nvalues + 1);
     verify_graph_inputs(&v);
@@ -229,12 +229,20 @@ bool graph_verify(const Graph *g, Cx *cx)
     return !v.failed;
 }
 
-static bool verify_next(Graph *g, void *cx)
+bool graph_verify(const Graph *g, Cx *cx) { return verify(g, cx, "E0901"); }
+
+typedef struct Whole {
+    Cx *cx;
+    const char *code;
+} Whole;
+
+static bool verify_next(Graph *g, void *whole)
 {
-    return graph_verify(g, cx);
+    Whole *w = whole;
+    return verify(g, w->cx, w->code);
 }
 
-bool program_verify(Program *p, Cx *cx)
+bool program_verify(Program *p, Cx *cx, const char *code)
 {
-    return program_each_graph(p, verify_next, cx);
+    return program_each_graph(p, verify_next, &(Whole){cx, code});
 }

@@ -6,6 +6,7 @@
 typedef struct Verifier {
     const Graph *graph;
     Cx *cx;
+    const char *code; /* of the message */
     Arena *scratch;
     bool *defined;  /* by Value.id: its node was met */
     int *reads;     /* by Value.id: slots that read it */

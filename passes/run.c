@@ -149,7 +149,7 @@ bool passes_run(Program *p, const PassOptions *o)
             fprintf(o->time_to, "%-14s %8.3f ms %6ld rewrites\n", info->name, milliseconds() - start,
                     pass_fired(info->name) - fired);
         dump(p, info->name, o);
-        if (p->cx->diags->errors > errors || (o->verify && !program_verify(p, p->cx))) return false;
+        if (p->cx->diags->errors > errors || (o->verify && !program_verify(p, p->cx, "E0901"))) return false;
         if (o->until && str_equal(o->until, info->name) && is_last_place(i)) break;
     }
     return true;

@@ -18,7 +18,7 @@ static World load(const char *text)
     World w = load_with(text, &plain);
     if (!w.p) diags_print(w.cx->diags, stderr, false);
     assert_non_null(w.p);
-    assert_true(program_verify(w.p, w.cx));
+    assert_true(program_verify(w.p, w.cx, "E0901"));
     return w;
 }
 
@@ -291,7 +291,7 @@ static void test_double(void **state)
     World w = load_with(momentum, &o);
     assert_non_null(w.p);
     assert_int_equal(tensor_type(w, "m.dense1.w")->dtype, DT_F64);
-    assert_true(program_verify(w.p, w.cx));
+    assert_true(program_verify(w.p, w.cx, "E0901"));
     cx_free(w.cx);
 }
 

@@ -92,6 +92,7 @@ static void plan_refused(const char *was, const char *now, const char *words)
     assert_null(read_flat(cx, replaced(cx, s->text, was, now)));
     const Diag *d = cx->diags->list.at[cx->diags->list.n - 1];
     if (!strstr(d->message, words)) fail_msg("%s", d->message);
+    assert_string_equal(d->code, "E0106"); /* the text's fault, not the compiler's */
     cx_free(cx);
 }
 

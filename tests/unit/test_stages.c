@@ -31,7 +31,7 @@ static Program *read_back(Cx *cx, Program *p, const char *text, FrontendOptions 
     diags_print(cx->diags, stderr, false);
     if (!q) print_error("%s does not read back:\n%s\n", p->file, text);
     assert_non_null(q);
-    assert_true(program_verify(q, cx));
+    assert_true(program_verify(q, cx, "E0901"));
     return q;
 }
 
