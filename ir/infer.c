@@ -83,6 +83,22 @@ static Type with_roles(Arena *a, Type t, Type given)
     return r;
 }
 
+static const int64_t ends[DT_COUNT] = {[DT_U8] = UINT8_MAX, [DT_I8] = INT8_MAX, [DT_I32] = INT32_MAX};
+
+Verdict dtype_holds(Dims *ds, DType t, const Dim *n)
+{
+    Verdict v = ends[t] ? dim_at_most(ds, n, dim_const(ds, ends[t])) : PROVED;
+    return v == UNDECIDED && t == DT_I32 ? PROVED : v;
+}
+
+void infer_settling(Infer *i, Diag *d, DType t, const Dim *n)
+{
+    diag_primary(d, "`%s` ends at %lld", dtype_name(t), (long long)ends[t]);
+    diag_help(d, "use a wider dtype: `i32`");
+    if (dtype_holds(i->dims, t, n) == UNDECIDED)
+        diag_help_settling(d, i->dims, condition_compare(i->arena, OP_LE, n, dim_const(i->dims, ends[t])));
+}
+
 /* More elements for one of each free size than any machine holds; sizes past the ends of int64 have stopped there. */
 static bool type_is_endless(Dims *ds, Type t)
 {

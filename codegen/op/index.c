@@ -48,10 +48,11 @@ static LLVMValueRef emit_one_hot(Cg *cg, const Node *n, const Index *ix)
     in.rank--;
     LLVMValueRef i = pull(cg, n->in[0], &in), c = ix_lanes(cg, out.at[in.rank]);
     int lanes = lanes_of(i) > lanes_of(c) ? lanes_of(i) : lanes_of(c);
-    DType it = n->in[0]->type.dtype;
-    LLVMTypeRef type = lane_type(cg, it, lanes);
+    DType from = n->in[0]->type.dtype, wide = from == DT_I64 ? DT_I64 : DT_I32; /* u8<300> has places beyond its end */
+    LLVMTypeRef type = lane_type(cg, wide, lanes);
     c = LLVMBuildIntCast2(b, splat(cg, c, lanes), type, true, "");
-    LLVMValueRef same = LLVMBuildICmp(b, LLVMIntEQ, splat(cg, i, lanes), c, "");
+    i = LLVMBuildIntCast2(b, splat(cg, i, lanes), type, from != DT_U8, "");
+    LLVMValueRef same = LLVMBuildICmp(b, LLVMIntEQ, i, c, "");
     if (t.dtype == DT_BOOL) return same;
     return LLVMBuildSelect(b, same, const_number(cg, t.dtype, 1, lanes), const_number(cg, t.dtype, 0, lanes), "");
 }

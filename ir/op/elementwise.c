@@ -149,14 +149,17 @@ static bool merge_shapes(Infer *i, Axis *axes, int *out_rank)
     return true;
 }
 
-/* The size that a remainder is taken by, where it is one: `x % C` is an index below C. */
+/* The size that a remainder is taken by, where it is one: `x % C` is an index below C. One that a conversion cut off is
+   none. */
 static const Dim *modulus(Infer *i, const Value *v)
 {
     double c;
+    DType t = v->type.dtype;
+    const Dim *size = NULL;
     while (v->def && v->def->op == OP_CONVERT) v = v->def->in[0];
-    if (v->def && v->def->op == OP_SIZE) return v->def->attr.size;
-    if (value_is_const(v, &c) && c >= 1 && c == floor(c) && c < 9e15) return dim_const(i->dims, (int64_t)c);
-    return NULL;
+    if (v->def && v->def->op == OP_SIZE) size = v->def->attr.size;
+    else if (value_is_const(v, &c) && c >= 1 && c == floor(c) && c < 9e15) size = dim_const(i->dims, (int64_t)c);
+    return size && dtype_holds(i->dims, t, size) == PROVED ? size : NULL;
 }
 
 /* What is known of the values: a remainder is an index, a choice of indices stays one, arithmetic forgets. */
@@ -194,16 +197,12 @@ static bool check_power(Infer *i)
 /* An index must fit the dtype it is moved to: `i8` ends at 127. */
 static bool check_converted_range(Infer *i, const Type *to)
 {
-    static const int64_t most[DT_COUNT] = {[DT_U8] = 256, [DT_I8] = 128, [DT_I32] = 2147483648};
     const Value *x = i->node->in[0];
-    const Dim *range = x->type.range;
-    if (!range || !most[to->dtype]) return true;
-    Verdict fits = dim_at_most(i->dims, range, dim_const(i->dims, most[to->dtype]));
-    if (fits == PROVED || (fits == UNDECIDED && to->dtype == DT_I32)) return true;
+    const Dim *last = x->type.range ? dim_sub(i->dims, x->type.range, dim_const(i->dims, 1)) : NULL;
+    if (!last || dtype_holds(i->dims, to->dtype, last) == PROVED) return true;
     Diag *d = infer_error(i, "E0302", "`%s` is %s, and `%s` cannot hold its values", value_text(x),
                           type_text(i->arena, x->type), dtype_name(to->dtype));
-    diag_primary(d, "`%s` ends at %lld", dtype_name(to->dtype), (long long)most[to->dtype] - 1);
-    diag_help(d, "use a wider dtype: `i32(...)`");
+    infer_settling(i, d, to->dtype, last);
     return false;
 }
 

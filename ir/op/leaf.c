@@ -73,7 +73,13 @@ static bool infer_iota(Infer *i, Type t)
         diag_help(d, "count in numbers and compare: `t: i32[T] = iota`, then `t > 0`");
         return false;
     }
-    const Dim *n = t.axes[axis].dim;
+    const Dim *n = t.axes[axis].dim, *last = dim_sub(i->dims, n, dim_const(i->dims, 1));
+    if (dtype_holds(i->dims, t.dtype, last) != PROVED) {
+        Diag *d = infer_error(i, "E0302", "`iota` counts to %s, and cannot be %s", dim_text(i->arena, last),
+                              type_text(i->arena, t));
+        infer_settling(i, d, t.dtype, last);
+        return false;
+    }
     if (!t.range || dim_equal(n, t.range) == PROVED || dim_at_most(i->dims, n, t.range) == PROVED) return true;
     Diag *d = infer_error(i, "E0302", "`iota` counts to %s, but its values must stay below %s",
                           dim_text(i->arena, n), dim_text(i->arena, t.range));
@@ -91,8 +97,14 @@ static bool infer_single_f64(Infer *i, Type t)
 
 static bool infer_size(Infer *i, Type t)
 {
-    if (t.rank == 0 && t.dtype != DT_BOOL) return true;
-    infer_error(i, "E0202", "a size is one number, and cannot be %s", type_text(i->arena, t));
+    if (t.rank != 0 || t.dtype == DT_BOOL) {
+        infer_error(i, "E0202", "a size is one number, and cannot be %s", type_text(i->arena, t));
+        return false;
+    }
+    const Dim *size = i->node->attr.size;
+    if (dtype_holds(i->dims, t.dtype, size) == PROVED) return true;
+    Diag *d = infer_error(i, "E0302", "the size %s does not fit `%s`", dim_text(i->arena, size), dtype_name(t.dtype));
+    infer_settling(i, d, t.dtype, size);
     return false;
 }
 

@@ -41,6 +41,9 @@ const char *axis_text(Infer *i, const Axis *a); /* "10", "ch = 10" */
 /* A help where both values have names and the axis was written, not computed: the type that would do for `change`. */
 void infer_fix(Infer *i, Diag *d, const Value *keep, const Value *change, int axis, const Dim *size);
 bool infer_has_axis(Infer *i, const Value *x, int axis); /* a message where the operator's axis is none of x */
+/* Does the dtype hold the whole number n, whatever the sizes? An i32 ends so far out that nothing has to be proved. */
+Verdict dtype_holds(Dims *ds, DType t, const Dim *n);
+void infer_settling(Infer *i, Diag *d, DType t, const Dim *n); /* the helps where it does not */
 const Dim *dims_product(Dims *ds, const Dim *const *sizes, const int *at, int n); /* of sizes[at[0..n-1]] */
 /* A node as it stands, with no types yet (ir/graph.c). */
 Node *node_make(Block *b, OpCode op, Value *const *in, int nin, int nout, const Attr *attr, const Site *site);

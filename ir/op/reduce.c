@@ -43,6 +43,17 @@ static bool check_reduced_dtype(Infer *i, Type x)
     return false;
 }
 
+/* The places along the axis that goes. */
+static bool check_places(Infer *i, const Dim *places, DType index)
+{
+    const Dim *last = dim_sub(i->dims, places, dim_const(i->dims, 1));
+    if (dtype_holds(i->dims, index, last) == PROVED) return true;
+    Diag *d = infer_error(i, "E0302", "`argmax` names one of %s places, and `%s` cannot hold them",
+                          dim_text(i->arena, places), dtype_name(index));
+    infer_settling(i, d, index, last);
+    return false;
+}
+
 bool infer_reduce(Infer *i)
 {
     const Node *n = i->node;
@@ -57,6 +68,7 @@ bool infer_reduce(Infer *i)
     DType index = i->given && dtype_is_int(i->given->dtype) ? i->given->dtype : DT_I32;
     Type y = type_make(i->arena, argmax ? index : x.dtype, rank, axes);
     if (argmax) y.range = x.axes[__builtin_ctz(gone)].dim;
+    if (argmax && !check_places(i, y.range, index)) return false;
     else if (n->op == OP_MAX || n->op == OP_MIN) y.range = x.range;
     return infer_result_type(i, 0, y);
 }

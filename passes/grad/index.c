@@ -3,7 +3,9 @@
 
 Value *grad_at_place(Build *b, Type to, int axis, Value *place, Value *dy)
 {
-    Type places = type_with_dtype(to, place->type.dtype);
+    DType wide = place->type.dtype == DT_I64 ? DT_I64 : DT_I32; /* u8<300> has places beyond its end */
+    Type places = type_with_dtype(to, wide);
+    place = build_convert(b, place, wide);
     places.range = place->type.range;
     Value *here = build_op(b, OP_IOTA, NULL, 0, &(Attr){.axis = axis}, &places);
     Value *chosen = build_2(b, OP_EQ, here, build_spread(b, place, to, 1u << axis));
