@@ -110,13 +110,35 @@ static Val builtin_grad(Call *c) { return gradient_of(c->f, c->in[0], c->in[1], 
 
 /* ---- conversions ---- */
 
-Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at)
+/* Is the formula part of the conversion, or all that stands before it in a chain? */
+static bool is_written_in(Span formula, Span conversion)
 {
-    (void)range;
+    if (formula.source != conversion.source || !formula.source) return false;
+    if (formula.hi > conversion.lo) return formula.lo >= conversion.lo && formula.hi <= conversion.hi;
+    const char *between = formula.source->text + formula.hi;
+    size_t n = conversion.lo - formula.hi;
+    return strspn(between, " \n)|>") == n && memchr(between, '|', n);
+}
+
+/* `f32(image / 255)` is 0 or 1: what is meant is mostly `f32(image) / 255`. */
+static void warn_of_rounded(Frame *f, const Value *v, DType to, Span at)
+{
+    const Node *n = v->def;
+    bool rounded = n && n->op == OP_DIV && dtype_is_int(v->type.dtype) && dtype_is_float(to);
+    if (!rounded || f->builtin || !n->site || !is_written_in(n->site->span, at)) return;
+    Diag *d = warning(f, n->site->span, "W0508", "a quotient of whole numbers is rounded down before it becomes %s",
+                      dtype_name(to));
+    diag_primary(d, "this is %s", type_text(f->e->arena, v->type));
+    diag_help(d, "convert first, as in `%s(x) / 255`; where whole numbers are meant, give the quotient a name", dtype_name(to));
+}
+
+Val convert_value(Frame *f, Val v, DType t, Span at)
+{
     if (v.kind == VAL_NUMBER) return val_tensor(tensor_of(f, v, t, at));
     if (v.kind == VAL_TENSOR) {
         if (v.tensor->type.dtype == t) return val_tensor(v.tensor);
         Type to = type_with_dtype(v.tensor->type, t);
+        warn_of_rounded(f, v.tensor, t, at);
         return val_tensor(build(f, at, OP_CONVERT, &v.tensor, 1, NULL, &to));
     }
     Diag *d = fault(f, at, "E0412", "`%s` converts tensors and numbers, but this is %s", dtype_name(t),

@@ -257,7 +257,7 @@ static Val apply_dtype(Frame *f, const Function *fn, Val *in, int n, Span at)
         return poison;
     }
     if (!dtype_of_name(f, &name, &t)) return poison;
-    return convert_value(f, in[0], t, NULL, at);
+    return convert_value(f, in[0], t, at);
 }
 
 static Val apply_chain(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts)

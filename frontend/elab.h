@@ -338,7 +338,7 @@ typedef struct Call { /* a builtin's application */
 struct Builtin { const char *name; int low, high; Val (*apply)(Call *c); OpCode op; const char *options; };
 const Builtin *builtin_named(const char *name);
 const Builtin *builtins_all(int *out_n);
-Val convert_value(Frame *f, Val v, DType t, const Dim *range, Span at);
+Val convert_value(Frame *f, Val v, DType t, Span at);
 bool axes_choose(Frame *f, const Selectors *s, const Value *x, Span at, uint32_t *out);
 Val axes_of_expr(Frame *f, Expr *e);
 Val builtin_reduce(Call *c);
