@@ -17,12 +17,16 @@ Cx *cx_new(void)
 
 void cx_free(Cx *cx) { arena_free(cx->arena); }
 
-enum { LONGEST = 4000 }; /* bytes of a text in a message: what is quoted in it may be of any length */
+static bool is_shown(char c) { return ((unsigned char)c >= 32 && c != 127) || c == '\t'; }
+
+enum { LONGEST = 4000 }; /* bytes of a text in a message: what is quoted in it may be of any length, and of any bytes */
 
 static const char *clipped(Arena *a, const char *fmt, va_list ap)
 {
     char *text = str_vformat(a, fmt, ap);
     size_t n = strlen(text);
+    for (char *c = text; *c; c++)
+        if (!is_shown(*c) && *c != '\n') *c = '?'; /* no escape reaches the terminal */
     if (n <= LONGEST) return text;
     for (n = LONGEST; n && ((unsigned char)text[n] & 0xc0) == 0x80;) n--;
     memcpy(text + n, "...", 4);
@@ -169,10 +173,8 @@ static void add_source(Text *t, const Source *s, uint32_t from, uint32_t to)
         char c = s->text[i];
         if (c == '\t')
             text_add(t, "%*s", TAB, "");
-        else if ((unsigned char)c < 32 || c == 127)
-            text_add_n(t, "?", 1); /* no escape reaches the terminal */
         else
-            text_add_n(t, &c, 1);
+            text_add_n(t, is_shown(c) ? &c : "?", 1);
     }
 }
 

@@ -35,9 +35,8 @@ static const char *field(const Draft *d, int row, int column)
 
 static bool is_number(const char *text, double *out)
 {
-    char *end;
-    *out = strtod(text, &end);
-    return end > text && !*end && isfinite(*out);
+    *out = strtod(text, NULL);
+    return csv_is_number(text, strlen(text)) && isfinite(*out);
 }
 
 /* The first row that holds no number, or -1. */

@@ -3,6 +3,7 @@
 #include "driver/driver.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 typedef struct Prediction {
@@ -129,7 +130,7 @@ static void csv_header(const Prediction *p, Text *to)
         const char **names;
         int n;
         const Column *c = &p->outputs[o];
-        csv_names(to->arena, c->view, c->shape, &names, &n);
+        csv_names(to->arena, c->view, c->shape, INT_MAX, &names, &n);
         for (int i = 0; i < n; i++) {
             if (to->n) text_add(to, ",");
             csv_field(to, names[i]);

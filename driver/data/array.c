@@ -26,11 +26,12 @@ size_t scalar_bytes(Scalar s) { return scalars[s].bytes; }
 
 bool array_sizes_fit(const RawArray *a, size_t available, size_t *out_needed)
 {
-    size_t n = scalar_bytes(a->scalar);
+    int64_t n = (int64_t)scalar_bytes(a->scalar);
+    *out_needed = SIZE_MAX;
     for (int i = 0; i < a->rank; i++)
-        if (__builtin_mul_overflow(n, (size_t)a->shape[i], &n)) n = SIZE_MAX;
-    *out_needed = n;
-    return n <= available;
+        if (__builtin_mul_overflow(n, a->shape[i], &n)) return false; /* an axis of no place behind makes it no smaller */
+    *out_needed = (size_t)n;
+    return *out_needed <= available;
 }
 
 const char *view_type_text(Arena *arena, const nnrt_view *view)
@@ -139,8 +140,8 @@ static bool store_index(Cx *cx, const RawArray *a, const nnrt_view *view, int64_
 static bool array_shape_fits(const RawArray *a, const nnrt_view *view)
 {
     if (a->rank != (int)view->rank) return false;
-    for (int i = 0; i < a->rank; i++)
-        if (view->axes[i].size >= 0 && i > 0 && view->axes[i].size != a->shape[i]) return false;
+    for (int i = 1; i < a->rank; i++)
+        if (a->shape[i] < 1 || (view->axes[i].size >= 0 && view->axes[i].size != a->shape[i])) return false;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct Field {
     uint32_t lo, hi; /* without its quotes */
@@ -46,7 +47,7 @@ static bool read_quoted(Reader *r, Field *out)
     return false;
 }
 
-enum { MOST_COLUMNS = 1000000 };
+enum { MOST_COLUMNS = 1000000, MOST_BEYOND = 1000 };
 
 static bool too_wide(Reader *r, Field f)
 {
@@ -54,6 +55,21 @@ static bool too_wide(Reader *r, Field f)
                          MOST_COLUMNS);
     diag_help(d, "give wide data as npy, npz or IDX files");
     return false;
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Blanks around a field are none of it, those within its quotes are. */
+static bool read_field(Reader *r, Field *out)
+{
+    const char *text = r->file->text;
+    while (is_blank(text[r->at])) r->at++;
+    *out = (Field){r->at, r->at, false};
+    if (text[r->at] == '"') return read_quoted(r, out);
+    r->at += (uint32_t)strcspn(text + r->at, ",\r\n");
+    out->hi = r->at;
+    while (out->hi > out->lo && is_blank(text[out->hi - 1])) out->hi--;
+    return true;
 }
 
 /* The fields of the next line; false at the end of the file or after a message. */
@@ -64,15 +80,8 @@ static bool read_row(Reader *r)
     while (r->at < r->file->size && (text[r->at] == '\n' || text[r->at] == '\r')) r->at++;
     if (r->at >= r->file->size) return false;
     for (;;) {
-        Field f = {r->at, r->at, false};
-        if (text[r->at] == '"') {
-            if (!read_quoted(r, &f)) return false;
-        } else {
-            r->at += (uint32_t)strcspn(text + r->at, ",\r\n");
-            f.hi = r->at;
-        }
-        while (f.lo < f.hi && (text[f.lo] == ' ' || text[f.lo] == '\t')) f.lo++;
-        while (f.hi > f.lo && (text[f.hi - 1] == ' ' || text[f.hi - 1] == '\t')) f.hi--;
+        Field f;
+        if (!read_field(r, &f)) return false;
         if (r->row.n == MOST_COLUMNS) return too_wide(r, f);
         vec_push(r->cx->arena, &r->row, f);
         if (text[r->at] != ',') return true;
@@ -98,18 +107,37 @@ static bool field_is(const Reader *r, Field f, const char *word)
     return strlen(word) == f.hi - f.lo && !memcmp(r->file->text + f.lo, word, f.hi - f.lo);
 }
 
-void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n)
+/* A decimal number or, as tables are written, nan or inf; nothing else that C takes for one, such as 0x10. */
+bool csv_is_number(const char *text, size_t n)
+{
+    static const char digits[] = "0123456789";
+    const char *at = text + (*text == '-' || *text == '+');
+    size_t whole = strspn(at, digits), part = 0;
+    if (text + n == at + 3 && (!strncasecmp(at, "nan", 3) || !strncasecmp(at, "inf", 3))) return true;
+    at += whole;
+    if (*at == '.') at += 1 + (part = strspn(at + 1, digits));
+    if (whole + part == 0) return false;
+    if (*at == 'e' || *at == 'E') {
+        size_t sign = 1 + (at[1] == '-' || at[1] == '+'), power = strspn(at + sign, digits);
+        if (power) at += sign + power;
+    }
+    return at == text + n;
+}
+
+void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, int most, const char ***out_names, int *out_n)
 {
     int64_t width = 1;
-    for (uint32_t i = 1; i < view->rank; i++) width *= shape[i];
+    for (uint32_t i = 1; i < view->rank; i++)
+        if (__builtin_mul_overflow(width, shape[i], &width)) width = INT64_MAX;
+    int n = width < most ? (int)width : most;
     const char *const *labels = view->rank ? view->axes[view->rank - 1].labels : NULL;
-    const char **names = NEW_ARRAY(arena, const char *, width);
-    for (int64_t i = 0; i < width; i++)
+    const char **names = NEW_ARRAY(arena, const char *, n);
+    for (int i = 0; i < n; i++)
         names[i] = labels && view->rank == 2 ? labels[i]
                    : width == 1              ? view->name
-                                             : str_format(arena, "%s.%" PRId64, view->name, i);
+                                             : str_format(arena, "%s.%d", view->name, i);
     *out_names = names;
-    *out_n = (int)width;
+    *out_n = n;
 }
 
 void csv_field(Text *to, const char *text)
@@ -150,11 +178,10 @@ static int find_column(const Reader *r, const Map *among, const char *name)
 /* What a first line that names nothing may be instead. */
 static const char *other_header(const Reader *r)
 {
-    char *end;
     if (r->row.n == 1 && memchr(r->file->text + r->row.at[0].lo, ';', r->row.at[0].hi - r->row.at[0].lo))
         return "a comma parts the columns of a table, not `;`";
     for (int i = 0; i < r->row.n; i++)
-        if (strtod(r->file->text + r->row.at[i].lo, &end), end != r->file->text + r->row.at[i].hi) return NULL;
+        if (!csv_is_number(r->file->text + r->row.at[i].lo, r->row.at[i].hi - r->row.at[i].lo)) return NULL;
     return "the first line of a table names its columns; here it holds numbers";
 }
 
@@ -208,7 +235,7 @@ static bool locate(Reader *r, const nnrt_view *view, Wanted *out)
         return false;
     }
     const char **names;
-    csv_names(r->cx->arena, view, shape, &names, &out->width);
+    csv_names(r->cx->arena, view, shape, r->row.n + MOST_BEYOND, &names, &out->width); /* of more one is missing */
     int *places = NEW_ARRAY(r->cx->arena, int, out->width);
     for (int i = 0; i < out->width; i++) {
         places[i] = find_column(r, r->first, names[i]);
@@ -250,6 +277,14 @@ static int64_t label_place(const Reader *r, Field f, const nnrt_view *view)
     return -1;
 }
 
+/* Within quotes a number may stand among blanks. */
+static Field without_blanks(const Reader *r, Field f)
+{
+    while (f.lo < f.hi && is_blank(r->file->text[f.lo])) f.lo++;
+    while (f.hi > f.lo && is_blank(r->file->text[f.hi - 1])) f.hi--;
+    return f;
+}
+
 /* A truth by name, as the language and Python write it; else -1. */
 static int64_t truth_named(const Reader *r, Field f, const nnrt_view *view)
 {
@@ -273,9 +308,11 @@ static bool store_integer(Reader *r, Field f, const nnrt_view *view, unsigned ch
     int64_t v = view->dtype == NNRT_BOOL ? truth_named(r, f, view) : label_place(r, f, view);
     if (v < 0) {
         char *end;
+        Field n = without_blanks(r, f);
         errno = 0;
-        v = strtoll(r->file->text + f.lo, &end, 10);
-        if (end != r->file->text + f.hi || f.hi == f.lo || errno) return bad_value(r, f, view, wanted_of(view));
+        v = strtoll(r->file->text + n.lo, &end, 10);
+        if (end != r->file->text + n.hi || !csv_is_number(r->file->text + n.lo, n.hi - n.lo) || errno)
+            return bad_value(r, f, view, wanted_of(view));
         if (view->range && (v < 0 || v >= view->range))
             return bad_value(r, f, view, str_format(r->cx->arena, "outside 0 to %" PRId64, view->range - 1));
         if (v < low[view->dtype] || v > high[view->dtype])
@@ -288,12 +325,12 @@ static bool store_integer(Reader *r, Field f, const nnrt_view *view, unsigned ch
 static bool store_field(Reader *r, Field f, const nnrt_view *view, unsigned char *to)
 {
     if (view->dtype != NNRT_F32 && view->dtype != NNRT_F64) return store_integer(r, f, view, to);
-    char *end;
-    errno = 0;
+    Field n = without_blanks(r, f);
     bool is_single = view->dtype == NNRT_F32;
-    float single = is_single ? strtof(r->file->text + f.lo, &end) : 0;
-    double v = is_single ? single : strtod(r->file->text + f.lo, &end);
-    if (end != r->file->text + f.hi || f.hi == f.lo) return bad_value(r, f, view, "not a number");
+    if (!csv_is_number(r->file->text + n.lo, n.hi - n.lo)) return bad_value(r, f, view, "not a number");
+    errno = 0;
+    float single = is_single ? strtof(r->file->text + n.lo, NULL) : 0;
+    double v = is_single ? single : strtod(r->file->text + n.lo, NULL);
     if (errno == ERANGE && isinf(v)) return bad_value(r, f, view, "too large for its type");
     if (is_single)
         memcpy(to, &single, sizeof single);
@@ -323,12 +360,12 @@ static void column_start(Reader *r, const Wanted *w, size_t rows, Column *out)
     out->at = arena_alloc(r->cx->arena, out->row_bytes * rows);
 }
 
-/* Line feeds and carriage returns both end lines. */
-static size_t most_rows(const Source *file)
+/* Line feeds and carriage returns both end lines; a field and what ends it take a byte at least. */
+static size_t most_rows(const Source *file, int width)
 {
-    size_t n = 1;
+    size_t n = 1, full = file->size / (size_t)width + 1;
     for (size_t i = 0; i < file->size; i++) n += file->text[i] == '\n' || file->text[i] == '\r';
-    return n;
+    return n < full ? n : full;
 }
 
 static bool short_line(const Reader *r, int width)
@@ -343,7 +380,7 @@ static bool read_header(Reader *r)
 {
     const Source *file = r->file;
     if (file->size >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3)) r->at = 3; /* a byte order mark */
-    if (memchr(file->text, 0, file->size < 512 ? file->size : 512)) {
+    if (memchr(file->text, 0, file->size)) {
         diag_error(r->cx->diags, "E0213", NO_SPAN, "`%s` is neither a table of text nor an IDX, npy or npz file", file->name);
         return false;
     }
@@ -382,7 +419,7 @@ bool csv_columns(Cx *cx, const Source *file, const nnrt_view *const *views, int 
     if (!read_header(&r)) return false;
     Wanted *wanted = NEW_ARRAY(cx->arena, Wanted, nviews);
     int width = r.row.n;
-    size_t rows = most_rows(file);
+    size_t rows = most_rows(file, width);
     index_columns(&r);
     for (int i = 0; i < nviews; i++) {
         if (!locate(&r, views[i], &wanted[i])) return false;

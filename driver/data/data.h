@@ -93,6 +93,8 @@ typedef struct CsvTable {
     VEC(int) lines; /* of the file, by row */
 } CsvTable;
 bool csv_table(Cx *cx, const Source *file, CsvTable *out);
-void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, const char ***out_names, int *out_n);
+/* What the columns of a view are called, the first `most` of them. */
+void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, int most, const char ***out_names, int *out_n);
+bool csv_is_number(const char *text, size_t n);
 void csv_field(Text *to, const char *text); /* quoted where it must be */
 #endif

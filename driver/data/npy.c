@@ -69,7 +69,9 @@ bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
     if (!fortran || str_starts(fortran, "True"))
         return npy_error(cx, path, "it is stored column by column; save it with numpy.ascontiguousarray");
     if (!npy_shape(npy_entry(header, "shape"), out)) return npy_error(cx, path, "its shape is damaged");
-    if (!array_sizes_fit(out, size - at - length, &needed) || needed != size - at - length)
+    if (!array_sizes_fit(out, size - at - length, &needed) && needed == SIZE_MAX)
+        return npy_error(cx, path, "no file holds as many elements as its header announces");
+    if (needed != size - at - length)
         return npy_error(cx, path,
                          str_format(cx->arena, "its header announces %zu bytes of elements, %zu follow", needed,
                                     size - at - length));

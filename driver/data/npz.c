@@ -137,7 +137,7 @@ bool npz_column(Cx *cx, const char *path, const Names *names, const nnrt_view *v
         if (view->axes[i].size < 0) return missing_array(cx, path, names, view);
         shape[i] = view->axes[i].size;
     }
-    csv_names(cx->arena, view, shape, &parts, &n);
+    csv_names(cx->arena, view, shape, names->n + 1, &parts, &n);
     for (int i = 0; i < n; i++) have += npz_holds(names, parts[i]);
     if (n < 1 || have < n) return missing_array(cx, path, names, view);
     return joined_arrays(cx, path, parts, n, view, out);

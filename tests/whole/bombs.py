@@ -13,6 +13,14 @@ train line(x) { loss mse(line(x), x); optimizer sgd(lr = 0.1) }
 NUMBERS = HEAD + """model line(x: u8[N, 2, 2]) -> f32[N, 2, 2] { f32(x) |> dense(2) }
 train line(x) { loss mse(line(x), f32(x)); optimizer sgd(lr = 0.1) }
 """
+OPEN = """dim N, T
+model line(x: f32[N, T]) -> f32[N] {
+  param w: f32[1] = ones
+  sum(x, over = last) * sum(w)
+}
+train line(x) { loss sum(line(x)); optimizer sgd(lr = 0.1); split 1/1 }
+"""
+WIDE = OPEN.replace("dim N, T", "dim N").replace("N, T", "N, 1000000000000")
 DATA = ["train", "line.nn", "--data"]
 WEIGHTS = ["predict", "line.nn", "--data", "x=x.npy", "-o", "out.npy", "-w"]
 
@@ -144,6 +152,11 @@ BOMBS = [
     ("an array of 2^62 rows", lambda f: table(f, npy((2**62, 2))), DATA + ["x=x.csv"], "E0213"),
     ("an array of 2^63 rows", lambda f: table(f, npy((2**63, 2))), DATA + ["x=x.csv"], "E0213"),
     ("an array of no width", lambda f: table(f, npy((2**62, 0))), DATA + ["x=x.csv"], "E0213"),
+    ("an array of no width for an input of any", lambda f: table(f, npy((2**62, 0)), OPEN), DATA + ["x=x.csv"], "E0213"),
+    ("a table for an input of 10^12 columns", lambda f: table(f, b"x.0,x.1\n1,2\n", WIDE), DATA + ["x.csv"], "E0213"),
+    ("10^7 empty lines below 10^5 columns", lambda f: table(f, b",".join(b"x.%d" % i for i in range(10**5)) + b"\n" * 10**7,
+        LINE.replace("[N, 2]", "[N, 100000]").replace("x |> dense(2)", "x |> dense(1) |> [i, 1] -> [i, 100000]")), DATA + ["x.csv"], "E0213"),
+    ("zero bytes late in a table of one column", lambda f: table(f, b"x\n" + b"1\n" * 1000 + b"\0" * 1000), ["new", "x.csv", "--target", "x"], "E0213"),
     ("sizes of an array whose product wraps", lambda f: table(f, npy((2**32, 2**32))), DATA + ["x=x.csv"], "E0213"),
     ("an array header of 4 GB", lambda f: table(f, b"\x93NUMPY\2\0\xff\xff\xff\xff{'descr'"), DATA + ["x=x.csv"], "E0213"),
     ("an IDX file of giant sizes", lambda f: table(f, idx(8, 0xffffffff, 0xffffffff, 0xffffffff), NUMBERS), DATA + ["x=x.csv"], "E0213"),
