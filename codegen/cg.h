@@ -336,7 +336,7 @@ typedef enum AbiStruct {
 #include "runtime/abi.def"
     ABI_COUNT
 } AbiStruct;
-enum { MAX_FIELDS = 40, NNRT_ABI_NUMBER = 2 };
+enum { MAX_FIELDS = 40 };
 typedef struct AbiConst { AbiStruct of; LLVMValueRef fields[MAX_FIELDS]; } AbiConst; /* zero where nothing was set */
 LLVMTypeRef abi_type(Cg *cg, AbiStruct s);
 void abi_set(AbiConst *c, size_t offset, LLVMValueRef v);

@@ -298,7 +298,7 @@ static LLVMValueRef model_const(Cg *cg, Entries entries, const EntryCode *codes,
     AbiConst c = {.of = ABI_nnrt_model};
     int nsymbols, ntensors;
     SET_INT(cg, c, nnrt_model, size, abi_bytes(cg, ABI_nnrt_model));
-    SET_INT(cg, c, nnrt_model, abi, NNRT_ABI_NUMBER);
+    SET_INT(cg, c, nnrt_model, abi, NNRT_ABI);
     SET_TEXT(cg, c, nnrt_model, name, p->name);
     SET_TEXT(cg, c, nnrt_model, source, p->file ? p->file : p->name);
     SET_TEXT(cg, c, nnrt_model, level, cg->target->name);

@@ -37,7 +37,6 @@ typedef struct nnrt_model nnrt_model;
 #endif
 
 /* ---- abi.def: the descriptor of a model ---- */
-#define NNRT_ABI 2u
 enum nnrt_dtype { NNRT_BOOL = 1, NNRT_U8, NNRT_I8, NNRT_I32, NNRT_I64, NNRT_F32, NNRT_F64 };
 enum nnrt_role { NNRT_PARAM, NNRT_STATE, NNRT_OPT };
 enum nnrt_entry_kind { NNRT_PREDICT, NNRT_EVAL, NNRT_GRAD, NNRT_UPDATE, NNRT_STEP };

@@ -75,11 +75,12 @@ static void test_refused_models(void **state)
 {
     nnrt_model other = line_model;
     nnrt_session *s;
-    char why[512];
+    char why[512], newer[32];
     (void)state;
     other.abi = NNRT_ABI + 1;
+    snprintf(newer, sizeof newer, "version %u of", other.abi);
     assert_int_equal(nnrt_check(&other, why, sizeof why), NNRT_ERR_ABI);
-    assert_non_null(strstr(why, "version 3"));
+    assert_non_null(strstr(why, newer));
     other.abi = NNRT_ABI;
     other.size = 8;
     assert_int_equal(nnrt_check(&other, why, sizeof why), NNRT_ERR_ABI);
