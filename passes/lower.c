@@ -63,12 +63,22 @@ static void reshape_const(Node *move)
     node_remove(move);
 }
 
-/* A single number goes with a tensor of any shape; where all are single, a constant stays one: the exponent of a power
-   of whole numbers must. */
-static bool keeps_shape(const Node *f, int i)
+static Type type_as(Type shape, Type numbers)
 {
-    const Value *v = f->in[i];
-    return v->type.rank == 0 && (f->out[0].type.rank > 0 || (i > 0 && value_is_const(v, NULL)));
+    shape.dtype = numbers.dtype;
+    shape.range = numbers.range;
+    return shape;
+}
+
+/* A single number goes with a tensor of any shape, and a constant stays one: the exponent of a power of whole numbers
+   must. */
+static Value *reshape_operand(Build *b, const Node *f, int i, const Node *move)
+{
+    double c;
+    Value *v = f->in[i];
+    if (v->type.rank == 0 && f->out[0].type.rank > 0) return v;
+    if (!value_is_const(v, &c)) return build_move(b, v, move->attr.move);
+    return build_fill(b, type_as(move->out[0].type, v->type), c);
 }
 
 /* reshape(f(x, y)) becomes f(reshape(x), reshape(y)). Returns the new f. */
@@ -77,11 +87,8 @@ static Node *push_reshape(Node *move)
     Node *f = move->in[0]->def;
     Build b = {move->parent, move, f->site};
     Value *in[3];
-    for (int i = 0; i < f->nin; i++)
-        in[i] = keeps_shape(f, i) ? f->in[i] : build_move(&b, f->in[i], move->attr.move);
-    Type t = move->out[0].type;
-    t.dtype = f->out[0].type.dtype;
-    t.range = f->out[0].type.range;
+    for (int i = 0; i < f->nin; i++) in[i] = reshape_operand(&b, f, i, move);
+    Type t = type_as(move->out[0].type, f->out[0].type);
     Value *v = build_op(&b, f->op, in, f->nin, &f->attr, f->op == OP_CONVERT ? &t : NULL);
     v->type = t;
     v->name = f->out[0].name;
