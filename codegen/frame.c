@@ -117,9 +117,8 @@ static LLVMValueRef atom_compute(Cg *cg, const LLVMValueRef *symbols, const Atom
     LLVMBuilderRef b = cg->builder;
     if (a->kind == ATOM_SYMBOL) return symbol_compute(cg, symbols, a->symbol);
     LLVMValueRef p = dim_compute(cg, symbols, a->p), k = dim_compute(cg, symbols, a->k);
-    if (a->kind == ATOM_MAX) return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, p, k, ""), p, k, "");
-    LLVMValueRef q = floor_compute(cg, p, k);
-    return a->kind == ATOM_FLOOR ? q : LLVMBuildSub(b, p, LLVMBuildMul(b, q, k, ""), "");
+    if (a->kind == ATOM_FLOOR) return floor_compute(cg, p, k);
+    return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSGT, p, k, ""), p, k, "");
 }
 
 LLVMValueRef dim_compute(Cg *cg, const LLVMValueRef *symbols, const Dim *d)
@@ -138,9 +137,7 @@ static LLVMValueRef atom_ceiling(Cg *cg, const LLVMValueRef *symbols, const Atom
 {
     if (a->kind == ATOM_SYMBOL)
         return LLVMBuildSIToFP(cg->builder, symbol_compute(cg, symbols, a->symbol), cg->f64, "");
-    LLVMValueRef p = dim_ceiling(cg, symbols, a->p);
-    if (a->kind != ATOM_MAX) return p;
-    return LLVMBuildFAdd(cg->builder, p, dim_ceiling(cg, symbols, a->k), "");
+    return LLVMBuildFAdd(cg->builder, dim_ceiling(cg, symbols, a->p), dim_ceiling(cg, symbols, a->k), "");
 }
 
 LLVMValueRef dim_ceiling(Cg *cg, const LLVMValueRef *symbols, const Dim *d)

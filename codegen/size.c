@@ -18,16 +18,19 @@ static LLVMValueRef size_function(Cg *cg, const char *name, LLVMTypeRef result)
 }
 
 /* ---- bounds ---- */
-static LLVMValueRef and_at_most(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, const Dim *d)
+static const double most_bytes = 0x1p43, most_counted = 0x1p62; /* of a buffer; of what no step may overflow in */
+
+static LLVMValueRef and_at_most(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, const Dim *d, double most)
 {
     LLVMValueRef ceiling = dim_ceiling(cg, symbols, d);
-    LLVMValueRef fits = LLVMBuildFCmp(cg->builder, LLVMRealOLE, ceiling, LLVMConstReal(cg->f64, 0x1p43), "");
+    LLVMValueRef fits = LLVMBuildFCmp(cg->builder, LLVMRealOLE, ceiling, LLVMConstReal(cg->f64, most), "");
     return LLVMBuildAnd(cg->builder, ok, fits, "");
 }
 
 static LLVMValueRef and_type(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, Type t)
 {
-    return and_at_most(cg, ok, symbols, type_bytes(cg->program->dims, t));
+    if (t.range) ok = and_at_most(cg, ok, symbols, t.range, most_counted);
+    return and_at_most(cg, ok, symbols, type_bytes(cg->program->dims, t), most_bytes);
 }
 
 /* ---- facts ---- */
@@ -43,12 +46,20 @@ static LLVMIntPredicate predicate_of(OpCode op)
     }
 }
 
+/* A comparison of numbers that i64 does not hold fails. */
+static LLVMValueRef comparison_compute(Cg *cg, LLVMValueRef *symbols, const Condition *c)
+{
+    LLVMValueRef a = dim_compute(cg, symbols, c->a), b = dim_compute(cg, symbols, c->b);
+    LLVMValueRef ok = LLVMBuildICmp(cg->builder, predicate_of(c->op), a, b, "");
+    ok = and_at_most(cg, ok, symbols, c->a, most_counted);
+    return and_at_most(cg, ok, symbols, c->b, most_counted);
+}
+
 static LLVMValueRef condition_compute(Cg *cg, LLVMValueRef *symbols, const Condition *c)
 {
     LLVMBuilderRef b = cg->builder;
     if (c->kind == CONDITION_KNOWN) return LLVMConstInt(cg->i1, c->holds, false);
-    if (c->kind == CONDITION_COMPARE)
-        return LLVMBuildICmp(b, predicate_of(c->op), dim_compute(cg, symbols, c->a), dim_compute(cg, symbols, c->b), "");
+    if (c->kind == CONDITION_COMPARE) return comparison_compute(cg, symbols, c);
     LLVMValueRef left = condition_compute(cg, symbols, c->left), right = condition_compute(cg, symbols, c->right);
     return c->kind == CONDITION_ALL ? LLVMBuildAnd(b, left, right, "") : LLVMBuildOr(b, left, right, "");
 }
@@ -84,12 +95,12 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSGE, n, const_i64(cg, low), ""), "");
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSLE, n, const_i64(cg, high), ""), "");
     }
-    for (int i = 0; i < used->n; i++) ok = and_at_most(cg, ok, symbols, used->at[i]);
+    for (int i = 0; i < used->n; i++) ok = and_at_most(cg, ok, symbols, used->at[i], most_bytes);
     for (int i = 0; i < e->graph->inputs.n; i++) ok = and_type(cg, ok, symbols, e->graph->inputs.at[i].value->type);
     for (int i = 0; i < e->graph->results.n; i++)
         if (e->graph->results.at[i].kind == RESULT_OUTPUT)
             ok = and_type(cg, ok, symbols, e->graph->body->last->in[i]->type);
-    if (e->graph->work_bytes) ok = and_at_most(cg, ok, symbols, e->graph->work_bytes);
+    if (e->graph->work_bytes) ok = and_at_most(cg, ok, symbols, e->graph->work_bytes, most_bytes);
     for (int i = 0; i < e->facts.n; i++)
         ok = LLVMBuildAnd(b, ok, condition_compute(cg, symbols, e->facts.at[i].condition), "");
     LLVMBuildRet(b, ok);
