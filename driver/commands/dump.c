@@ -154,7 +154,7 @@ int dump_run(Args *a, Dump *d, const char *const *specs, int n)
     if (nnrt_find_entry(d->run.model, NULL, NNRT_PREDICT) != 0) UNREACHABLE("the watched graph is not the first entry");
     d->entry = &d->run.model->entries[0];
     if (nnrt_init(d->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(d->run.session));
-    if (!data_load(a->cx, d->entry->inputs, (int)d->entry->ninputs, specs, n, &d->data, &status))
+    if (!data_load(a->cx, d->entry, specs, n, &d->data, &status))
         return model_finish(a, status);
     return bind_and_run(a, d);
 }

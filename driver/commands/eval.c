@@ -32,7 +32,7 @@ static int load(Evaluation *e)
     if ((status = weights_wanted(a, e->run.model))) return status;
     if (!(n = data_given(a, e->info, &specs))) return EXIT_USAGE;
     if (nnrt_init(e->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(e->run.session));
-    if (data_load(a->cx, e->entry->inputs, (int)e->entry->ninputs, specs, n, &e->data, &status)) return 0;
+    if (data_load(a->cx, e->entry, specs, n, &e->data, &status)) return 0;
     return model_finish(a, status);
 }
 

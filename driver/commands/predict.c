@@ -34,7 +34,7 @@ static int load(Prediction *p)
     if (!a->values[OPT_DATA].n)
         return usage_error("no data: give --data FILE.csv, or --data INPUT=FILE for each input");
     if (nnrt_init(p->run.session, (uint64_t)seed)) return failure("%s", nnrt_error(p->run.session));
-    if (!data_load(a->cx, p->entry->inputs, (int)p->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
+    if (!data_load(a->cx, p->entry, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
                    &p->data, &status))
         return model_finish(a, status);
     return 0;
@@ -51,6 +51,13 @@ static int64_t axis_size(const Prediction *p, const nnrt_axis *axis)
     return -1;
 }
 
+/* The samples go through the model in batches: what it says of all of them together no batch can tell. */
+static int refuse_whole(const nnrt_view *v)
+{
+    return failure("`%s` (%s) is no row for each sample: `nnc run` tells what it is for all of the data", v->name,
+                   v->where);
+}
+
 static int allocate_outputs(Prediction *p)
 {
     p->outputs = NEW_ARRAY(p->args->cx->arena, Column, p->entry->noutputs);
@@ -59,6 +66,7 @@ static int allocate_outputs(Prediction *p)
         c->view = &p->entry->outputs[o];
         c->rank = (int)c->view->rank;
         c->row_bytes = nnrt_dtype_bytes(c->view->dtype);
+        if (!data_is_sampled(p->entry, c->view) && (c->rank || p->data.rows > 1)) return refuse_whole(c->view);
         for (int i = 0; i < c->rank; i++) {
             c->shape[i] = i ? axis_size(p, &c->view->axes[i]) : p->data.rows;
             if (c->shape[i] < 0) return failure("the size of `%s` does not follow from the data", c->view->name);
@@ -69,29 +77,39 @@ static int allocate_outputs(Prediction *p)
     return 0;
 }
 
+/* What a batch takes of a column: its rows of samples; all of what is the same for every batch. */
+typedef struct Part { int64_t dims[DATA_MAX_RANK]; char *at; size_t bytes; } Part;
+
+static Part part_of(const Prediction *p, const Column *c, int64_t first, int64_t rows)
+{
+    bool sampled = data_is_sampled(p->entry, c->view);
+    int64_t all = c->rank ? c->shape[0] : 1;
+    Part part = {.at = (char *)c->at + (sampled ? c->row_bytes * (size_t)first : 0),
+                 .bytes = c->row_bytes * (size_t)(sampled ? rows : all)};
+    memcpy(part.dims, c->shape, sizeof part.dims);
+    if (sampled) part.dims[0] = rows;
+    return part;
+}
+
 static int run_batch(Prediction *p, int64_t first, int64_t rows)
 {
+    nnrt_session *s = p->run.session;
     int32_t rc = 0;
-    int64_t dims[DATA_MAX_RANK];
     for (int i = 0; i < p->data.n && !rc; i++) {
-        const Column *c = &p->data.columns[i];
-        memcpy(dims, c->shape, sizeof dims);
-        dims[0] = rows;
-        rc = nnrt_bind_input_at(p->run.session, p->at, i, c->view->dtype, c->view->rank, dims,
-                                (const char *)c->at + c->row_bytes * (size_t)first, c->row_bytes * (size_t)rows);
+        const nnrt_view *v = p->data.columns[i].view;
+        Part part = part_of(p, &p->data.columns[i], first, rows);
+        rc = nnrt_bind_input_at(s, p->at, i, v->dtype, v->rank, part.dims, part.at, part.bytes);
     }
     for (uint32_t i = 0; i < p->entry->noutputs && !rc; i++) {
-        const Column *c = &p->outputs[i];
-        memcpy(dims, c->shape, sizeof dims);
-        dims[0] = rows;
-        rc = nnrt_bind_output_at(p->run.session, p->at, (int32_t)i, c->view->dtype, c->view->rank, dims,
-                                 (char *)c->at + c->row_bytes * (size_t)first, c->row_bytes * (size_t)rows);
+        const nnrt_view *v = p->outputs[i].view;
+        Part part = part_of(p, &p->outputs[i], first, rows);
+        rc = nnrt_bind_output_at(s, p->at, (int32_t)i, v->dtype, v->rank, part.dims, part.at, part.bytes);
     }
-    nnrt_step clock = *nnrt_clock(p->run.session);
+    nnrt_step clock = *nnrt_clock(s);
     clock.first_sample = (uint64_t)first;
-    if (!rc) rc = nnrt_set_clock(p->run.session, &clock);
-    if (!rc) rc = nnrt_run(p->run.session, p->at);
-    return rc ? failure("%s", nnrt_error(p->run.session)) : 0;
+    if (!rc) rc = nnrt_set_clock(s, &clock);
+    if (!rc) rc = nnrt_run(s, p->at);
+    return rc ? failure("%s", nnrt_error(s)) : 0;
 }
 
 static int run_all(Prediction *p)

@@ -122,7 +122,7 @@ static int load(Trial *t)
     t->sizes = NEW_ARRAY(a->cx->arena, int64_t, t->entry->nsymbols + 1);
     if ((status = make_sizes(t))) return status;
     if (!a->values[OPT_DATA].n) return make_inputs(t, (uint64_t)seed), 0;
-    if (!data_load(a->cx, t->entry->inputs, (int)t->entry->ninputs, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
+    if (!data_load(a->cx, t->entry, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
                    &t->data, &status))
         return model_finish(a, status);
     if (t->entry->batch && t->data.rows != t->entry->batch)

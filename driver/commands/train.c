@@ -51,12 +51,10 @@ static int load_data(Training *t)
     const char *const *specs;
     int status, n = data_given(a, t->info, &specs);
     if (!n) return EXIT_USAGE;
-    const nnrt_view *views = t->entry->inputs;
-    int nviews = (int)t->entry->ninputs;
-    if (!data_load(a->cx, views, nviews, specs, n, &t->data, &status)) return model_finish(a, status);
+    if (!data_load(a->cx, t->entry, specs, n, &t->data, &status)) return model_finish(a, status);
     t->has_test = args_has(a, OPT_TEST);
     if (!t->has_test) return 0;
-    if (!data_load(a->cx, views, nviews, a->values[OPT_TEST].at, a->values[OPT_TEST].n, &t->test, &status))
+    if (!data_load(a->cx, t->entry, a->values[OPT_TEST].at, a->values[OPT_TEST].n, &t->test, &status))
         return model_finish(a, status);
     return 0;
 }

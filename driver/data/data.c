@@ -8,7 +8,8 @@
 
 typedef struct Loader {
     Cx *cx;
-    const nnrt_view *views;
+    const nnrt_entry *entry;
+    const nnrt_view *views; /* its inputs */
     int nviews;
     Dataset *out;
     int *status;
@@ -115,20 +116,45 @@ static bool unknown_input(Loader *l, const char *spec, size_t n)
     return false;
 }
 
+bool data_is_sampled(const nnrt_entry *entry, const nnrt_view *view)
+{
+    if (entry->train >= 0) return true;
+    if (!view->rank) return false;
+    return entry->rows ? view->axes[0].symbol == entry->symbols[entry->rows - 1] : view->axes[0].size == entry->batch;
+}
+
+/* What is no samples comes in the size that its type says. */
+static bool whole_fits(Loader *l, const Column *c, const char *path)
+{
+    const nnrt_view *v = c->view;
+    int64_t wanted = v->rank ? v->axes[0].size : 1, rows = v->rank || c->shape[0] ? c->shape[0] : 1;
+    if (wanted < 0 || rows == wanted) return true;
+    Diag *d = diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` has %" PRId64 " row%s for `%s`, which has %" PRId64,
+                         path, rows, rows == 1 ? "" : "s", v->name, wanted);
+    diag_note(d, "`%s` is %s (%s)", v->name, view_type_text(l->cx->arena, v), v->where);
+    return false;
+}
+
 static bool rows_agree(Loader *l)
 {
+    int first = -1;
     for (int i = 0; i < l->nviews; i++) {
         const Column *c = &l->out->columns[i];
         int64_t rows = c->rank ? c->shape[0] : 1;
-        if (i == 0) l->out->rows = rows;
+        if (!data_is_sampled(l->entry, &l->views[i])) {
+            if (!whole_fits(l, c, l->out->paths[i])) return false;
+            continue;
+        }
+        if (first < 0) first = i, l->out->rows = rows;
         if (rows == l->out->rows) continue;
         diag_error(l->cx->diags, "E0213", NO_SPAN,
-                   "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`", l->out->paths[0],
-                   l->out->rows, l->views[0].name, l->out->paths[i], rows, l->views[i].name);
+                   "`%s` has %" PRId64 " samples for `%s`, but `%s` has %" PRId64 " for `%s`", l->out->paths[first],
+                   l->out->rows, l->views[first].name, l->out->paths[i], rows, l->views[i].name);
         return false;
     }
+    if (first < 0) l->out->rows = l->nviews > 0;
     if (l->out->rows > 0) return true;
-    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->out->paths[0] : "the data");
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->out->paths[first] : "the data");
     return false;
 }
 
@@ -139,11 +165,12 @@ static size_t input_length(const char *spec)
     return spec[n] == '=' ? n : 0;
 }
 
-bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
-               int *out_status)
+bool data_load(Cx *cx, const nnrt_entry *entry, const char *const *specs, int nspecs, Dataset *out, int *out_status)
 {
+    const nnrt_view *views = entry->inputs;
+    int nviews = (int)entry->ninputs;
     *out = (Dataset){nviews, NEW_ARRAY(cx->arena, Column, nviews), NEW_ARRAY(cx->arena, const char *, nviews), 0};
-    Loader l = {cx, views, nviews, out, out_status};
+    Loader l = {cx, entry, views, nviews, out, out_status};
     *out_status = EXIT_MODEL;
     for (int i = 0; i < nspecs; i++) {
         size_t n = input_length(specs[i]);

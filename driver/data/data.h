@@ -19,10 +19,11 @@ typedef struct Dataset {
     int64_t rows;
 } Dataset;
 
-/* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for the given inputs. False after messages;
+/* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for an entry's inputs. False after messages;
    *out_status is the exit status. ---- */
-bool data_load(Cx *cx, const nnrt_view *views, int nviews, const char *const *specs, int nspecs, Dataset *out,
-               int *out_status);
+bool data_load(Cx *cx, const nnrt_entry *entry, const char *const *specs, int nspecs, Dataset *out, int *out_status);
+/* Does its first axis count the samples? Of a train block that of every input does. */
+bool data_is_sampled(const nnrt_entry *entry, const nnrt_view *view);
 
 /* The first value, if any, that is no finite number: its input and sample. */
 bool data_not_finite(const Dataset *d, const char **out_input, int64_t *out_row);

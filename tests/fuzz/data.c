@@ -19,7 +19,8 @@ void load_data(const char *const *specs, int n, const nnrt_view *views, int nvie
     Cx *cx = cx_new();
     Dataset d;
     int status = 0;
-    bool loaded = data_load(cx, views, nviews, specs, n, &d, &status);
+    nnrt_entry entry = {.inputs = views, .ninputs = (uint32_t)nviews};
+    bool loaded = data_load(cx, &entry, specs, n, &d, &status);
     if (loaded == (cx->diags->errors > 0) || (!loaded && !status)) abort();
     uint64_t sum = 0; /* every byte that a training would read is there */
     for (int i = 0; loaded && i < d.n; i++)
