@@ -378,11 +378,10 @@ Val call_expr(Frame *f, Expr *e, const Type *want)
     return good ? apply(f, fn, in, n, e->span, texts, want) : poison;
 }
 
-Val pipe_expr(Frame *f, Expr *e, const Type *want)
+Val pipe_expr(Frame *f, Expr *e)
 {
     Expr *first = e->list.at[0];
     const char *text = first->kind == EX_REF ? first->text : NULL;
-    (void)want;
     Val v = elaborate(f, first, NULL);
     for (int i = 1; i < e->list.n; i++) {
         Expr *stage = e->list.at[i];

@@ -301,7 +301,7 @@ Val result_check(Frame *f, const TypeExpr *t, Val v, Span at);
 Function *function_of_expr(Frame *f, Expr *e);   /* NULL after a message */
 Val apply(Frame *f, const Function *fn, Val *in, int n, Span at, const char *const *texts, const Type *want);
 Val call_expr(Frame *f, Expr *e, const Type *want);
-Val pipe_expr(Frame *f, Expr *e, const Type *want);
+Val pipe_expr(Frame *f, Expr *e);
 bool decl_reduces(Elab *e, const Decl *d);
 
 /* ---- repeat.c ---- */

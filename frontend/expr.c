@@ -391,7 +391,7 @@ static Val elaborate_kind(Frame *f, Expr *e, const Type *want)
     case EX_REF: return value_of_ref(f, &e->ref, want);
     case EX_BINARY: case EX_UNARY: return operator_expr(f, e);
     case EX_IF: return if_expr(f, e, want);
-    case EX_PIPE: return pipe_expr(f, e, want);
+    case EX_PIPE: return pipe_expr(f, e);
     case EX_CALL: return call_expr(f, e, want);
     case EX_TUPLE: return tuple_expr(f, e);
     case EX_VECTOR: return vector_expr(f, e, want);

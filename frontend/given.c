@@ -1,6 +1,5 @@
 /* given.c: first values that stand in files. Nothing is read here: whoever runs the compiler does that. */
 #include "frontend/elab.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* Paths are relative to the file that they are written in. */
@@ -42,9 +41,7 @@ FileValue given_in(Arena *a, const char *beside, LabelText text)
 /* The flat form may be written anywhere, so it says the whole path. */
 FileValue given_by(Arena *a, const char *weights, const char *key)
 {
-    char *whole = realpath(weights, NULL);
-    FileValue g = given_at(a, NULL, whole ? whole : weights, key, NO_SPAN);
-    free(whole);
+    FileValue g = given_at(a, NULL, path_real(a, weights), key, NO_SPAN);
     g.file = weights;
     return g;
 }

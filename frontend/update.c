@@ -104,11 +104,9 @@ static const char *why_flat(const Node *n)
     return "moves in jumps";
 }
 
-static const char *op_text(Elab *e, const Node *n)
+static const char *op_text(const Node *n)
 {
-    if (n->op == OP_CONVERT) return dtype_name(n->out[0].type.dtype);
-    (void)e;
-    return op_info(n->op)->text;
+    return n->op == OP_CONVERT ? dtype_name(n->out[0].type.dtype) : op_info(n->op)->text;
 }
 
 void check_objective(Frame *f, const Expr *e, Val loss)
@@ -133,7 +131,7 @@ void check_objective(Frame *f, const Expr *e, Val loss)
         return;
     }
     const Site *s = blocked->site;
-    diag_note(d, "`%s` in %s:%d %s: a small change of a parameter does not change it", op_text(el, blocked),
+    diag_note(d, "`%s` in %s:%d %s: a small change of a parameter does not change it", op_text(blocked),
               s && s->span.source ? s->span.source->name : "the text",
               s && s->span.source ? source_line(s->span.source, s->span.lo) : 0, why_flat(blocked));
     diag_help(d, "report it: `metric %s`", text);

@@ -157,6 +157,9 @@ def what_does_not_fit(model, session, point, inside):
             (nnc.NnrtError, r"given f32\[0, 2\]", lambda: session.predict(np.empty((0, 2), np.float32)))):
         refused(kind, words, call)
     assert refused(nnc.NnrtError, "cannot read", lambda: session.load("none")).status == 8
+    for path in (b"no \xff UTF-8", "\N{EURO SIGN}" * 600, pathlib.Path(os.fsdecode(b"\xfe"))):
+        assert refused(nnc.NnrtError, "", lambda: session.load(path)).status == 8
+        assert refused(nnc.NnrtError, "", lambda: nnc.open(path)).status == 8
     fresh = model.session()
     assert refused(nnc.NnrtError, "", lambda: fresh.predict(point)).status == 11
     refused(ZeroDivisionError, "", lambda: session.fit(point, inside, on_epoch=lambda p: 1 // 0))

@@ -182,4 +182,4 @@ made(FitOptions, lib.nnrt_fit_options_init)
 def check(status, handle):
     if status:
         text = lib.nnrt_error(handle) if handle else b""
-        raise NnrtError(status, (text or lib.nnrt_status_text(status)).decode())
+        raise NnrtError(status, (text or lib.nnrt_status_text(status)).decode(errors="replace"))  # a path is any bytes

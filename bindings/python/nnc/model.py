@@ -1,6 +1,7 @@
 """Models in files: what they take and give, and the sessions that run and train them."""
 import ctypes
 import functools
+import os
 import subprocess
 import threading
 import weakref
@@ -101,7 +102,7 @@ class Model:
     def __init__(self, path):
         self.path, self._opened = str(path), _Opened()
         handle = self._opened.handle
-        check(lib.nnrt_open(self.path.encode(), byref(handle)), handle)
+        check(lib.nnrt_open(os.fsencode(path), byref(handle)), handle)
         self.info = lib.nnrt_library_model(handle).contents
         self.name, self.source = self.info.name.decode(), self.info.source.decode()
         self.symbols = [self.info.symbols[i].name.decode() for i in range(self.info.nsymbols)]
@@ -255,21 +256,21 @@ class Session:
 
     @_alone
     def load(self, path):
-        check(lib.nnrt_load(self._handle, str(path).encode()), self._handle)
+        check(lib.nnrt_load(self._handle, os.fsencode(path)), self._handle)
         return self
 
     @_alone
     def save(self, path):
-        check(lib.nnrt_save(self._handle, str(path).encode()), self._handle)
+        check(lib.nnrt_save(self._handle, os.fsencode(path)), self._handle)
 
     @_alone
     def load_checkpoint(self, path):
-        check(lib.nnrt_load_checkpoint(self._handle, str(path).encode()), self._handle)
+        check(lib.nnrt_load_checkpoint(self._handle, os.fsencode(path)), self._handle)
         return self
 
     @_alone
     def save_checkpoint(self, path):
-        check(lib.nnrt_save_checkpoint(self._handle, str(path).encode()), self._handle)
+        check(lib.nnrt_save_checkpoint(self._handle, os.fsencode(path)), self._handle)
 
     def _tensor(self, name):
         number = lib.nnrt_find_tensor(byref(self.model.info), name.encode())
