@@ -232,12 +232,13 @@ static void ask_to_stop(int signal_number)
     asked_to_stop = 1;
 }
 
-/* The first Ctrl-C asks; the second finds the system's own handling, which ends the process. */
+/* The first Ctrl-C asks; the second finds the system's own handling, which ends the process. Where the shell has it
+   ignored, as of what runs in the background, it stays so. */
 static void watch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART}, was;
     asked_to_stop = 0;
-    sigaction(SIGINT, &action, NULL);
+    if (!sigaction(SIGINT, NULL, &was) && was.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
 }
 
 static int on_batch(void *user, const nnrt_progress *p)
@@ -404,7 +405,6 @@ static int fit(Training *t)
     is_done(t->max_updates, clock->step - 1, "updates"); /* their last epoch may still want its end */
     watch_interrupts();
     int32_t status = nnrt_fit(t->run.session, t->settings->name, &t->source, &o);
-    signal(SIGINT, SIG_DFL);
     t->failed |= !report_finish(t->report);
     return finish(t, status);
 }

@@ -36,12 +36,13 @@ static void add_numbers(const Bar *b, Text *to, const double *totals, const char
 
 static void add_time(Text *to, double seconds)
 {
-    if (seconds < 60)
-        text_add(to, "%.0fs", seconds);
-    else if (seconds < 3600)
-        text_add(to, "%dm%02ds", (int)seconds / 60, (int)seconds % 60);
+    int whole = (int)(seconds < 3.6e8 ? seconds : 3.6e8); /* ten years and more are told as 100000 hours */
+    if (whole < 60)
+        text_add(to, "%ds", whole);
+    else if (whole < 3600)
+        text_add(to, "%dm%02ds", whole / 60, whole % 60);
     else
-        text_add(to, "%dh%02dm", (int)seconds / 3600, (int)seconds / 60 % 60);
+        text_add(to, "%dh%02dm", whole / 3600, whole / 60 % 60);
 }
 
 static void add_left(const Bar *b, Text *to, const nnrt_progress *p)

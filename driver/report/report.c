@@ -49,10 +49,15 @@ static bool write_text(const Report *r, const char *name, const Text *text)
 }
 
 /* ---- TensorBoard ---- */
+static const char *events_path(const Report *r)
+{
+    return str_format(r->setup.arena, "%s/events.out.tfevents", r->setup.folder);
+}
+
 static bool put_events(Report *r, const Text *text)
 {
     if (fwrite(text->at, 1, text->n, r->events) == text->n && !fflush(r->events)) return true;
-    return cannot_write(str_format(r->setup.arena, "%s/events.out.tfevents", r->setup.folder));
+    return cannot_write(events_path(r));
 }
 
 static bool add_events(Report *r, const EpochNumbers *e)
@@ -72,9 +77,8 @@ static bool add_events(Report *r, const EpochNumbers *e)
 /* Of a run that goes on, the earlier epochs are written again. */
 static bool open_events(Report *r)
 {
-    const char *path = str_format(r->setup.arena, "%s/events.out.tfevents", r->setup.folder);
-    r->events = fopen(path, "wb");
-    if (!r->events) return cannot_write(path);
+    r->events = fopen(events_path(r), "wb");
+    if (!r->events) return cannot_write(events_path(r));
     Text text = {arena_new(), 0, 0, 0};
     events_header(&text, wall_time());
     bool good = put_events(r, &text);
@@ -183,5 +187,5 @@ bool report_finish(Report *r)
     if (r->has_predictor)
         r->confusion = confusion_measure(r->setup.arena, &r->predictor, held_out ? r->setup.test : r->setup.train);
     if (r->confusion) r->confusion->held_out = held_out;
-    return !fclose(r->events) && draw_all(r);
+    return fclose(r->events) ? cannot_write(events_path(r)) : draw_all(r);
 }

@@ -11,6 +11,7 @@ kills = int(sys.argv[3]) if len(sys.argv) > 3 else 30
 sys.path.insert(0, str(root / "tests/reference"))
 import independent as ind
 
+signal.signal(signal.SIGINT, signal.default_int_handler) # what runs in the background has it ignored, and hands that on
 UPDATES, ROWS, SEED = 50, 800, 5
 example = root / "examples/rings"
 runtime = c.CDLL(str(build / "runtime/libnnrt.so"))
@@ -232,6 +233,16 @@ def by_command(model, folder):
     print("by command: cut, killed, interrupted, ended in epoch %d as one run" % (done + 1))
 
 
+def in_the_background(model, folder):
+    """Where the shell has Ctrl-C ignored, it is ignored."""
+    p = command(model, "--epochs=20", "--log", folder / "background.run",
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    while p.poll() is None:
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    finish(p)
+
+
 def accumulated(folder):
     """Four batches of 8 are one of 32, but for the order of the sums."""
     for real, bound in (("f64", 1e-9), ("f32", 1e-4)):
@@ -256,4 +267,5 @@ with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK
         print("%s: the same bytes, wherever it was stopped" % name)
         killed_often(library, path.parent, wanted, -(-kills // len(every)))
     by_command(path, path.parent)
+    in_the_background(path, path.parent)
     accumulated(folder)
