@@ -40,8 +40,9 @@ void debug_open(Cg *cg)
     struct Debug *d = cg->debug = NEW(cg->arena, struct Debug);
     d->builder = LLVMCreateDIBuilder(cg->module);
     LLVMMetadataRef file = file_of(cg, NULL);
+    /* Lines alone would leave out the subprograms into which nothing is inlined, and sanitizers then tell no line. */
     d->unit = LLVMDIBuilderCreateCompileUnit(d->builder, LLVMDWARFSourceLanguageC99, file, "nnc", 3,
-                                             cg->options->level > 0, "", 0, 0, "", 0, LLVMDWARFEmissionLineTablesOnly,
+                                             cg->options->level > 0, "", 0, 0, "", 0, LLVMDWARFEmissionFull,
                                              0, false, false, "", 0, "", 0);
     d->type = LLVMDIBuilderCreateSubroutineType(d->builder, file, NULL, 0, LLVMDIFlagZero);
     module_flag(cg, "Debug Info Version", LLVMDebugMetadataVersion());

@@ -279,6 +279,7 @@ static void add_param_note(Header *h, const Entry *e, Arg arg, Param param)
     text_add(&h->text, "   %s: %s%s", param.name, plain(h->arena, type_text(h->arena, *type)), where(h, at));
     if (type->range)
         text_add(&h->text, "; values from 0 to below %s", plain(h->arena, dim_text(h->arena, type->range)));
+    if (type->dtype == DT_BOOL) text_add(&h->text, "; bytes of 0 or 1");
     text_add(&h->text, "\n");
 }
 

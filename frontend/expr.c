@@ -335,6 +335,7 @@ static Val vector_expr(Frame *f, Expr *e, const Type *want)
         if (v.kind == VAL_NUMBER && !require_known(f, v.num, part->span, "a constant vector")) return poison;
         Diag *d = fault(f, part->span, "E0412", "a constant vector holds numbers, but this is %s", val_text(el, v));
         diag_primary(d, "not a number known when compiling");
+        if (part->kind == EX_VECTOR) diag_help(d, "a table is one list and a pattern: `[1, 2, 3, 4] |> [(a, 2)] -> [a, 2]`");
         return poison;
     }
     DType dtype = want ? want->dtype : f->real ? f->real : f->real_default;

@@ -1,5 +1,5 @@
-/* new.c: a model to start from, by the columns of a table: its columns of numbers, centred and scaled, to a hidden layer
-   or two, to one number or to classes. */
+/* new.c: a model to start from, by the columns of a table: its columns of numbers, centred and scaled, and those of a few
+   words, each word a column of ones and zeros, to a hidden layer or two, to one number or to classes. */
 #include "driver/data/data.h"
 #include "driver/driver.h"
 #include <ctype.h>
@@ -14,6 +14,11 @@ typedef struct Feature {
     const char *name;
     double mean, spread;
 } Feature;
+/* A column of words: an input of places in a dim of its own. */
+typedef struct Kind {
+    const char *name, *dim;
+    Names words;
+} Kind;
 typedef struct Draft {
     Args *args;
     Arena *arena;
@@ -21,6 +26,7 @@ typedef struct Draft {
     CsvTable table;
     int target;
     VEC(Feature) features;
+    VEC(Kind) kinds;
     Names classes;      /* of a target of words, in order */
     Feature number;     /* of a target of numbers */
     const char *input, *answer, *guess; /* what the model calls them */
@@ -62,27 +68,6 @@ static Feature measured(const Draft *d, int column)
         squares += (v - mean) * (v - mean) / n;
     }
     return (Feature){d->table.names[column], mean, low < high ? sqrt(squares) : 0};
-}
-
-static int find_features(Draft *d)
-{
-    for (int c = 0; c < d->table.ncolumns; c++) {
-        int word = c == d->target ? -1 : first_word(d, c);
-        const char *name = d->table.names[c];
-        if (c == d->target) continue;
-        if (word >= 0) {
-            fprintf(stderr, "note: `%s` is left out: `%s` in line %d is no number\n", name, field(d, word, c),
-                    d->table.lines.at[word]);
-            continue;
-        }
-        Feature f = measured(d, c);
-        if (f.spread > 0)
-            vec_push(d->arena, &d->features, f);
-        else
-            fprintf(stderr, "note: `%s` is left out: it has the same value in every line\n", name);
-    }
-    return d->features.n ? 0 : failure("`%s` has no column of numbers that differ, beside `%s`", d->path,
-                                       d->table.names[d->target]);
 }
 
 /* ---- names ---- */
@@ -139,19 +124,79 @@ static bool is_free(const Draft *d, const char *name)
     return is_name(name);
 }
 
-/* ---- the target ---- */
+/* ---- columns of words ---- */
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-static int find_classes(Draft *d)
+/* The different words of a column, in order; *out_empty is the first row that holds none, or -1. */
+static Names words_of(const Draft *d, int column, int *out_empty)
 {
     Map *seen = map_new(d->arena);
-    const char *name = d->table.names[d->target];
-    for (int row = 0; row < d->table.rows; row++) {
-        const char *word = field(d, row, d->target);
-        if (!*word) return failure("line %d of `%s` has no `%s`", d->table.lines.at[row], d->path, name);
-        if (!map_has(seen, word)) vec_push(d->arena, &d->classes, str_copy(d->arena, word));
-        map_set(seen, word, d);
+    Names words = {0};
+    *out_empty = -1;
+    for (int row = d->table.rows - 1; row >= 0; row--) {
+        const char *word = field(d, row, column);
+        if (!*word) *out_empty = row;
+        if (!map_has(seen, word)) vec_push(d->arena, &words, str_copy(d->arena, word));
+        map_set(seen, word, (void *)d);
     }
+    qsort(words.at, (size_t)words.n, sizeof *words.at, by_text);
+    return words;
+}
+
+enum { MOST_KINDS = 32 };
+
+/* Why a column of words cannot be an input, or NULL. */
+static const char *unkind(const Draft *d, int column, const Kind *k, int empty)
+{
+    int word = first_word(d, column);
+    static const char *const used[] = {"x", "x_", "p", "guess", "numbers", "result", "scaled"};
+    if (empty >= 0) return str_format(d->arena, "line %d has none", d->table.lines.at[empty]);
+    if (k->words.n < 2) return "it has the same value in every line";
+    if (k->words.n > MOST_KINDS || 2 * k->words.n > d->table.rows)
+        return str_format(d->arena, "`%s` in line %d is no number, and %d different words are too many for %d lines",
+                          field(d, word, column), d->table.lines.at[word], k->words.n, d->table.rows);
+    for (int i = 0; i < k->words.n; i++)
+        if (strpbrk(k->words.at[i], "\r\n")) return "a field of it goes over several lines";
+    for (size_t i = 0; i < COUNT(used); i++)
+        if (str_equal(used[i], k->name)) return "the model uses this name for itself";
+    for (int i = 0; i < d->table.ncolumns; i++)
+        if (str_equal(d->table.names[i], k->dim)) return str_format(d->arena, "beside it stands `%s`", k->dim);
+    return is_free(d, k->name) ? NULL : "it cannot name an input: call it otherwise in the first line";
+}
+
+static void find_kind(Draft *d, int column)
+{
+    int empty;
+    const char *name = d->table.names[column];
+    Kind k = {name, str_format(d->arena, "%s_kind", name), words_of(d, column, &empty)};
+    const char *why = unkind(d, column, &k, empty);
+    if (why) fprintf(stderr, "note: `%s` is left out: %s\n", name, why);
+    else vec_push(d->arena, &d->kinds, k);
+}
+
+static int find_features(Draft *d)
+{
+    for (int c = 0; c < d->table.ncolumns; c++) {
+        if (c == d->target) continue;
+        if (first_word(d, c) >= 0) {
+            find_kind(d, c);
+            continue;
+        }
+        Feature f = measured(d, c);
+        if (f.spread > 0) vec_push(d->arena, &d->features, f);
+        else fprintf(stderr, "note: `%s` is left out: it has the same value in every line\n", f.name);
+    }
+    return d->features.n ? 0 : failure("`%s` has no column of numbers that differ, beside `%s`", d->path,
+                                       d->table.names[d->target]);
+}
+
+/* ---- the target ---- */
+static int find_classes(Draft *d)
+{
+    int empty;
+    const char *name = d->table.names[d->target];
+    d->classes = words_of(d, d->target, &empty);
+    if (empty >= 0) return failure("line %d of `%s` has no `%s`", d->table.lines.at[empty], d->path, name);
     if (d->classes.n < 2) return failure("`%s` is `%s` in every line: there is nothing to learn", name, d->classes.at[0]);
     if (d->classes.n == d->table.rows)
         return failure("`%s` is another word in every line: there is nothing to learn", name);
@@ -235,18 +280,43 @@ static void add_vector(Draft *d, const char *name, const char *size, bool spread
 static void add_head(Draft *d)
 {
     const char *output = args_text(d->args, OPT_OUTPUT);
-    text_add(&d->text, "# %s from %d column%s of %s.\n", d->table.names[d->target], d->features.n,
-             d->features.n > 1 ? "s" : "", d->path);
+    int columns = d->features.n + d->kinds.n;
+    text_add(&d->text, "# %s from %d column%s of %s.\n", d->table.names[d->target], columns,
+             columns > 1 ? "s" : "", d->path);
     text_add(&d->text, "# nnc train %s --data %s\n", output && strcmp(output, "-") ? output : "MODEL.nn", d->path);
     text_add(&d->text, "dim N\n");
 }
 
+/* x, colour, ...: with their types where they are declared, or one hot where they are read. */
+static void add_inputs(Draft *d, const char *size)
+{
+    text_add(&d->text, size ? "%s: f32[N, %s]" : "%s", d->input, size);
+    for (int i = 0; i < d->kinds.n; i++) {
+        const Kind *k = &d->kinds.at[i];
+        text_add(&d->text, size ? ", %s: i32<%s>[N]" : ", %s", k->name, k->dim);
+    }
+}
+
+static void add_features(Draft *d)
+{
+    if (!d->kinds.n) {
+        text_add(&d->text, "  (%s - mean) / spread\n", d->input);
+        return;
+    }
+    text_add(&d->text, "  numbers = (%s - mean) / spread\n  concat(numbers, ", d->input);
+    for (int i = 0; i < d->kinds.n; i++) text_add(&d->text, "one_hot(%s), ", d->kinds.at[i].name);
+    text_add(&d->text, "over = last)\n");
+}
+
 static void add_model(Draft *d, const char *size, const char *result)
 {
-    text_add(&d->text, "\nmodel net(%s: f32[N, %s]) -> f32[N, %s] {\n", d->input, size, result);
+    text_add(&d->text, "\nmodel net(");
+    add_inputs(d, size);
+    text_add(&d->text, ") -> f32[N, %s] {\n", result);
     add_vector(d, "mean", size, false);
     add_vector(d, "spread", size, true);
-    text_add(&d->text, "  (%s - mean) / spread\n    |> dense(16) |> relu\n    |> dense(16) |> relu\n", d->input);
+    add_features(d);
+    text_add(&d->text, "    |> dense(16) |> relu\n    |> dense(16) |> relu\n");
     if (d->classes.n)
         text_add(&d->text, "    |> dense(class) |> softmax\n}\n");
     else
@@ -259,16 +329,13 @@ static void add_model(Draft *d, const char *size, const char *result)
 static void add_train(Draft *d, const char *result)
 {
     int epochs = 64000 / d->table.rows;
-    if (d->classes.n)
-        text_add(&d->text,
-                 "\ntrain net(%s, %s: i32<class>[N]) {\n  %s = net(%s)\n"
-                 "  loss      cross_entropy(%s, %s)\n  metric    accuracy(%s, %s)\n",
-                 d->input, d->answer, d->guess, d->input, d->guess, d->answer, d->guess, d->answer);
-    else
-        text_add(&d->text,
-                 "\ntrain net(%s, %s: f32[N, %s]) {\n  %s = net(%s)\n"
-                 "  loss      mse(%s, %s)\n  metric    mae(%s, %s)\n",
-                 d->input, d->answer, result, d->guess, d->input, d->guess, d->answer, d->guess, d->answer);
+    text_add(&d->text, "\ntrain net(");
+    add_inputs(d, NULL);
+    if (d->classes.n) text_add(&d->text, ", %s: i32<class>[N]) {\n  %s = net(", d->answer, d->guess);
+    else text_add(&d->text, ", %s: f32[N, %s]) {\n  %s = net(", d->answer, result, d->guess);
+    add_inputs(d, NULL);
+    text_add(&d->text, ")\n  loss      %s(%s, %s)\n  metric    %s(%s, %s)\n", d->classes.n ? "cross_entropy" : "mse", d->guess,
+             d->answer, d->classes.n ? "accuracy" : "mae", d->guess, d->answer);
     text_add(&d->text, "  optimizer adam(lr = 0.01)\n  epochs %d; batch 32;%s seed 1\n}\n",
              epochs < 10    ? 10
              : epochs > 200 ? 200
@@ -288,6 +355,7 @@ static void write_model(Draft *d)
     for (int i = 0; i < d->features.n; i++) labels[i] = d->features.at[i].name;
     add_head(d);
     if (!stem) add_dim(d, "feature", labels, d->features.n);
+    for (int i = 0; i < d->kinds.n; i++) add_dim(d, d->kinds.at[i].dim, d->kinds.at[i].words.at, d->kinds.at[i].words.n);
     if (d->classes.n) add_dim(d, "class", d->classes.at, d->classes.n);
     if (!own_name) add_dim(d, "result", &name, 1);
     const char *result = d->classes.n ? "class" : own_name ? "1" : "result";

@@ -127,10 +127,11 @@ for level in "x86-64-v3", "x86-64-v4":
     check_told(level)
 plain = plain_addresses()
 check_clean("address/planted", "none")
-check_planted([], "address", "workspace", "heap-buffer-overflow", r"WRITE of size", r"#\d+ .* in dense std/layers.nn:\d+")
+check_planted([], "address", "workspace", "heap-buffer-overflow", r"WRITE of size", r"#\d+ .* in dense std/layers.nn:\d+",
+              r"#\d+ .* in rings_\w+\.phase\d+ rings.nn:\d+", r"#\d+ .* in rings_\w+ rings.nn:\d+")
 check_planted([], "address", "input", "heap-buffer-overflow", r"READ of size", r"#\d+ .* in dense std/layers.nn:\d+")
 check_clean(*plain, "thread/planted", "none")
-check_planted(plain, "thread", "race", "data race", r"Write of size", r"#\d+ rings_step\.phase\d+ .*librings\.so",
+check_planted(plain, "thread", "race", "data race", r"Write of size", r"#\d+ rings_step\.phase\d+ rings.nn:\d+",
               r"SUMMARY: ThreadSanitizer: data race .*\.nn:\d+")
 check_portable([], "address")
 check_portable(plain, "thread")
