@@ -223,7 +223,10 @@ static void no_definition(Parser *p, int i)
     if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
-static bool touches(Parser *p, int i) { return i && p->tokens.at[i - 1].hi == p->tokens.at[i].lo; }
+static bool touches(Parser *p, int i)
+{
+    return i && i < p->tokens.n && p->tokens.at[i - 1].hi == p->tokens.at[i].lo;
+}
 
 /* What is written so in other languages. */
 static const char *habit_at(Parser *p, int i, const char *const *expected, int n)
