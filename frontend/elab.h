@@ -413,6 +413,9 @@ const bool *loss_reaches(Elab *e, Value *loss);              /* by program tenso
 void idle_find(Elab *e, const Graph *step);
 void idle_warn(Elab *e);
 
+/* ---- told.c: E0220 ---- */
+bool sizes_told(Program *p, Cx *cx); /* false after a message */
+
 /* ---- unused.c: marks items that nothing reads, and warns ---- */
 void unused_mark(Elab *e);
 void unused_warn(Elab *e);

@@ -242,8 +242,10 @@ static Program *elaborate_file(Cx *cx, const File *file, const char *path, const
 static Program *load_source(Cx *cx, const Source *s, const char *path, const FrontendOptions *options)
 {
     File *file = file_parse(cx, s);
-    if (file_is_flat(file)) return file->broken ? NULL : flat_build(cx, file, path, options);
-    return elaborate_file(cx, file, path, options);
+    bool flat = file_is_flat(file);
+    if (flat && file->broken) return NULL;
+    Program *p = flat ? flat_build(cx, file, path, options) : elaborate_file(cx, file, path, options);
+    return p && sizes_told(p, cx) ? p : NULL;
 }
 
 Program *frontend_load(Cx *cx, const char *path, const FrontendOptions *options)

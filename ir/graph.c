@@ -172,6 +172,17 @@ void node_move_before(Node *n, Node *at)
     node_link(n, at->parent, at);
 }
 
+void node_each_symbol(const Node *n, void (*visit)(const Symbol *, void *), void *context)
+{
+    for (int i = 0; i < n->nout; i++) {
+        Type t = n->out[i].type;
+        for (int k = 0; k < t.rank; k++) dim_each_symbol(t.axes[k].dim, visit, context);
+        if (t.range) dim_each_symbol(t.range, visit, context);
+    }
+    if (n->op == OP_SIZE) dim_each_symbol(n->attr.size, visit, context);
+    if (n->op == OP_SLICE || n->op == OP_PAD) dim_each_symbol(n->attr.part.before, visit, context);
+}
+
 Node *node_at_level(Node *n, const Block *b)
 {
     while (n && n->parent != b) n = n->parent->owner;

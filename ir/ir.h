@@ -290,6 +290,8 @@ void node_set_input(Node *n, int slot, Value *v);
 void value_replace(Value *was, Value *now);     /* every use */
 void node_remove(Node *n);                      /* results must be unused; a region goes with it */
 void node_move_before(Node *n, Node *at);       /* within or across blocks of one graph */
+/* Every symbol of the sizes that its results and attributes are made of; of a region's node, not what is inside. */
+void node_each_symbol(const Node *n, void (*visit)(const Symbol *, void *), void *context);
 Node *node_at_level(Node *n, const Block *b);   /* n itself, or the region around it, that stands in b; NULL if none */
 bool value_is_const(const Value *v, double *out_value); /* a CONST filled with one number */
 /* What a region reads from outside, each once, in order. */

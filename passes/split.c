@@ -126,10 +126,20 @@ static void cut_state(Split *s, Graph *update, int result, Value **map)
     graph_add_result(update, s->step->results.at[result], proposed);
 }
 
-static bool holds_op(const Block *b, OpCode op)
+static void find_open(const Symbol *s, void *open)
 {
-    for (const Node *n = b->first; n; n = n->next)
-        if ((n->op == op && (op != OP_INPUT || n->out->uses.n)) || (n->region && holds_op(n->region, op))) return true;
+    if (!s->fixed) *(bool *)open = true;
+}
+
+/* The data, a size that they alone tell, or a gradient that has no place between the two. */
+static bool needs_step(const Block *b)
+{
+    for (const Node *n = b->first; n; n = n->next) {
+        bool needs = n->op == OP_INPUT || n->op == OP_GRAD;
+        if (n->op == OP_INPUT && n->out->uses.n == 0) continue;
+        node_each_symbol(n, find_open, &needs);
+        if (needs || (n->region && needs_step(n->region))) return true;
+    }
     return false;
 }
 
@@ -146,7 +156,7 @@ static void drop_inputs(Graph *g)
     graph_find_rows(g);
 }
 
-/* NULL where an update would need the data, or a gradient that has no place between the two. */
+/* NULL where there can be none. */
 static Graph *make_update(Split *s)
 {
     Graph *step = s->step;
@@ -163,7 +173,7 @@ static Graph *make_update(Split *s)
         for (int i = 0; n->op == OP_GRAD && i < n->nout; i++)
             if (!cut_gradient(s, update, n, i, map)) return NULL;
     graph_drop_unread(update);
-    if (holds_op(update->body, OP_GRAD) || holds_op(update->body, OP_INPUT)) return NULL;
+    if (needs_step(update->body)) return NULL;
     drop_inputs(update);
     return update;
 }
