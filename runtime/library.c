@@ -1,5 +1,5 @@
 /* A model in a shared library: looked at before it is loaded, found by its name, checked before it runs. */
-#include "fault.h"
+#include "file.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -22,11 +22,6 @@ struct nnrt_library {
 static int32_t refuse(nnrt_library *l, const char *path, const char *why)
 {
     return nnrt__fail(&l->fault, NNRT_ERR_FILE, "%s: %s", path, why);
-}
-
-static bool read_at(int fd, void *into, size_t n, uint64_t from)
-{
-    return pread(fd, into, n, (off_t)from) == (ssize_t)n;
 }
 
 /* For which machine the file was made. The field lies where it does in files of 32 bits too. */
@@ -61,7 +56,8 @@ static bool segments_fit(int fd, const ElfW(Ehdr) *head, uint64_t size)
     for (unsigned i = 0; i < head->e_phnum; i++) {
         ElfW(Phdr) segment;
         uint64_t end;
-        if (!read_at(fd, &segment, sizeof segment, head->e_phoff + (uint64_t)i * sizeof segment)) return false;
+        off_t at = (off_t)(head->e_phoff + (uint64_t)i * sizeof segment);
+        if (!nnrt__read_at(fd, &segment, sizeof segment, at)) return false;
         if (__builtin_add_overflow(segment.p_offset, segment.p_filesz, &end) ||
             (segment.p_type == PT_LOAD && end > size))
             return false;
@@ -74,7 +70,7 @@ static int32_t look_inside(nnrt_library *l, const char *path, int fd)
     ElfW(Ehdr) head;
     struct stat info;
     if (fstat(fd, &info) || !S_ISREG(info.st_mode)) return refuse(l, path, "it is no plain file");
-    if (!read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_type != ET_DYN)
+    if (!nnrt__read_at(fd, &head, sizeof head, 0) || memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_type != ET_DYN)
         return refuse(l, path, "it is no shared library");
     if (head.e_machine != MACHINE_HERE && MACHINE_HERE != EM_NONE) return refuse_machine(l, path, head.e_machine);
     if (head.e_phentsize != sizeof(ElfW(Phdr)) || !segments_fit(fd, &head, (uint64_t)info.st_size))

@@ -91,31 +91,11 @@ bool dump_prepare(Args *a, Program *p)
 }
 
 /* ---- the run ---- */
-static int64_t axis_length(const Dump *d, const nnrt_axis *axis)
-{
-    if (axis->size >= 0) return axis->size;
-    for (int i = 0; i < d->data.n; i++)
-        for (uint32_t x = 0; x < d->entry->inputs[i].rank; x++)
-            if (axis->symbol >= 0 && d->entry->inputs[i].axes[x].symbol == axis->symbol)
-                return d->data.columns[i].shape[x];
-    return -1;
-}
-
-static size_t column_bytes(const Column *c)
-{
-    size_t n = nnrt_dtype_bytes(c->view->dtype);
-    for (int i = 0; i < c->rank; i++) n *= (size_t)c->shape[i];
-    return n;
-}
-
-static int bind_output(Args *a, Dump *d, int i)
+static int bind_output(Args *a, Dump *d, const int64_t *sizes, int i)
 {
     Column *c = &d->values[i];
     *c = (Column){.view = &d->entry->outputs[i], .rank = (int)d->entry->outputs[i].rank};
-    for (int x = 0; x < c->rank; x++) {
-        c->shape[x] = axis_length(d, &c->view->axes[x]);
-        if (c->shape[x] < 0) return failure("the size of `%s` does not follow from the data", c->view->name);
-    }
+    for (int x = 0; x < c->rank; x++) c->shape[x] = data_axis_size(d->entry, sizes, &c->view->axes[x]);
     c->at = arena_alloc(a->cx->arena, column_bytes(c));
     if (!nnrt_bind_output_at(d->run.session, 0, i, c->view->dtype, c->view->rank, c->shape, c->at, column_bytes(c)))
         return 0;
@@ -133,9 +113,10 @@ static int bind_and_run(Args *a, Dump *d)
         if (nnrt_bind_input_at(s, 0, i, c->view->dtype, c->view->rank, c->shape, c->at, column_bytes(c)))
             return failure("%s", nnrt_error(s));
     }
+    const int64_t *sizes = data_sizes(a->cx->arena, d->entry, &d->data);
     d->values = NEW_ARRAY(a->cx->arena, Column, d->entry->noutputs);
     for (uint32_t i = 0; i < d->entry->noutputs; i++) {
-        int status = bind_output(a, d, (int)i);
+        int status = bind_output(a, d, sizes, (int)i);
         if (status) return status;
     }
     return nnrt_run(s, 0) ? failure("%s", nnrt_error(s)) : 0;

@@ -1,5 +1,6 @@
 /* inspect.c: a model's layers as a table: shapes, parameters, cost, bytes. Sizes stay formulas of the open dims. */
 #include "driver/driver.h"
+#include "driver/report/report.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -69,18 +70,6 @@ static void add_tensors(Table *t)
     }
 }
 
-static const char *grouped(Arena *a, int64_t v)
-{
-    Text t = {a, 0, 0, 0};
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%" PRId64, v);
-    for (int i = 0; i < n; i++) {
-        if (i && (n - i) % 3 == 0) text_add(&t, ",");
-        text_add(&t, "%c", digits[i]);
-    }
-    return text_done(&t);
-}
-
 static Row total_of(Table *t)
 {
     Row sum = {"total", NULL, 0, 0, dim_const(t->p->dims, 0)};
@@ -99,8 +88,8 @@ typedef struct Line { const char *cells[COLUMNS]; } Line;
 static Line line_of(Table *t, const Row *r)
 {
     Arena *a = t->p->arena;
-    return (Line){{r->path, r->result ? type_text(a, r->result->type) : "", grouped(a, r->params),
-                   dim_text(a, r->cost), grouped(a, r->bytes)}};
+    return (Line){{r->path, r->result ? type_text(a, r->result->type) : "", grouped_number(a, r->params),
+                   dim_text(a, r->cost), grouped_number(a, r->bytes)}};
 }
 
 static void print_lines(const Line *lines, int n)
@@ -235,8 +224,8 @@ static void json_table(Table *t)
 
 static void print_memory(Program *p)
 {
-    printf("\nparameters and state %s bytes, optimizer %s bytes\n", grouped(p->arena, p->params_bytes),
-           grouped(p->arena, p->opt_bytes));
+    printf("\nparameters and state %s bytes, optimizer %s bytes\n", grouped_number(p->arena, p->params_bytes),
+           grouped_number(p->arena, p->opt_bytes));
 }
 
 int command_inspect(Args *a)

@@ -40,17 +40,6 @@ static int load(Prediction *p)
     return 0;
 }
 
-/* An open axis of an output takes the size that the same symbol has in an input. */
-static int64_t axis_size(const Prediction *p, const nnrt_axis *axis)
-{
-    if (axis->size >= 0) return axis->size;
-    for (int i = 0; i < p->data.n; i++)
-        for (uint32_t x = 0; x < p->entry->inputs[i].rank; x++)
-            if (axis->symbol >= 0 && p->entry->inputs[i].axes[x].symbol == axis->symbol)
-                return p->data.columns[i].shape[x];
-    return -1;
-}
-
 /* The samples go through the model in batches: what it says of all of them together no batch can tell. */
 static int refuse_whole(const nnrt_view *v)
 {
@@ -60,6 +49,7 @@ static int refuse_whole(const nnrt_view *v)
 
 static int allocate_outputs(Prediction *p)
 {
+    const int64_t *sizes = data_sizes(p->args->cx->arena, p->entry, &p->data);
     p->outputs = NEW_ARRAY(p->args->cx->arena, Column, p->entry->noutputs);
     for (uint32_t o = 0; o < p->entry->noutputs; o++) {
         Column *c = &p->outputs[o];
@@ -68,8 +58,7 @@ static int allocate_outputs(Prediction *p)
         c->row_bytes = nnrt_dtype_bytes(c->view->dtype);
         if (!data_is_sampled(p->entry, c->view) && (c->rank || p->data.rows > 1)) return refuse_whole(c->view);
         for (int i = 0; i < c->rank; i++) {
-            c->shape[i] = i ? axis_size(p, &c->view->axes[i]) : p->data.rows;
-            if (c->shape[i] < 0) return failure("the size of `%s` does not follow from the data", c->view->name);
+            c->shape[i] = i ? data_axis_size(p->entry, sizes, &c->view->axes[i]) : p->data.rows;
             if (i) c->row_bytes *= (size_t)c->shape[i];
         }
         c->at = arena_alloc(p->args->cx->arena, c->row_bytes * (size_t)p->data.rows);
@@ -128,18 +117,6 @@ static int run_all(Prediction *p)
     return status;
 }
 
-static double element(const Column *c, int64_t i)
-{
-    switch (c->view->dtype) {
-    case NNRT_F32: return ((const float *)c->at)[i];
-    case NNRT_F64: return ((const double *)c->at)[i];
-    case NNRT_I32: return ((const int32_t *)c->at)[i];
-    case NNRT_I64: return (double)((const int64_t *)c->at)[i];
-    case NNRT_I8: return ((const int8_t *)c->at)[i];
-    default: return ((const uint8_t *)c->at)[i];
-    }
-}
-
 static const char *const *class_names(const nnrt_view *v) { return v->rank == 2 ? v->axes[1].labels : NULL; }
 
 static void csv_header(const Prediction *p, Text *to)
@@ -162,14 +139,14 @@ static void csv_row(const Column *c, int64_t row, Text *to)
 {
     int64_t width = (int64_t)(c->row_bytes / nnrt_dtype_bytes(c->view->dtype)), best = 0;
     for (int64_t i = 0; i < width; i++) {
-        double v = element(c, row * width + i);
-        if (v > element(c, row * width + best)) best = i;
+        double v = column_number(c, row * width + i);
+        if (v > column_number(c, row * width + best)) best = i;
         const char *const *labels = c->view->labels;
         if (i) text_add(to, ",");
         if (labels && v >= 0 && v < (double)c->view->range)
             csv_field(to, labels[(int64_t)v]);
         else
-            text_add(to, "%s", text_number(to->arena, v, c->view->dtype == NNRT_F32));
+            text_add(to, "%s", column_text(to->arena, c, row * width + i));
     }
     if (!class_names(c->view)) return;
     text_add(to, ",");

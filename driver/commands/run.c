@@ -27,14 +27,6 @@ static int find_model(Trial *t)
 }
 
 /* ---- sizes ---- */
-static int64_t axis_size(const Trial *t, const nnrt_axis *axis)
-{
-    if (axis->size >= 0) return axis->size;
-    for (uint32_t i = 0; i < t->entry->nsymbols; i++)
-        if (axis->symbol == t->entry->symbols[i]) return t->sizes[i];
-    return axis->length(t->sizes);
-}
-
 static int64_t made_size(const nnrt_symbol *s, int64_t wanted)
 {
     return wanted < s->low ? s->low : wanted > s->high ? s->high : wanted;
@@ -52,25 +44,10 @@ static int make_sizes(Trial *t)
     return 0;
 }
 
-static void sizes_of_data(Trial *t)
-{
-    for (uint32_t s = 0; s < t->entry->nsymbols; s++)
-        for (int i = 0; i < t->data.n; i++)
-            for (uint32_t x = 0; x < t->entry->inputs[i].rank; x++)
-                if (t->entry->inputs[i].axes[x].symbol == t->entry->symbols[s]) t->sizes[s] = t->data.columns[i].shape[x];
-}
-
-static size_t column_bytes(const Column *c)
-{
-    size_t n = nnrt_dtype_bytes(c->view->dtype);
-    for (int i = 0; i < c->rank; i++) n *= (size_t)c->shape[i];
-    return n;
-}
-
 static Column column_new(const Trial *t, const nnrt_view *view)
 {
     Column c = {.view = view, .rank = (int)view->rank};
-    for (int i = 0; i < c.rank; i++) c.shape[i] = axis_size(t, &view->axes[i]);
+    for (int i = 0; i < c.rank; i++) c.shape[i] = data_axis_size(t->entry, t->sizes, &view->axes[i]);
     c.at = arena_alloc(t->args->cx->arena, column_bytes(&c) + 1);
     return c;
 }
@@ -122,13 +99,12 @@ static int load(Trial *t)
     t->sizes = NEW_ARRAY(a->cx->arena, int64_t, t->entry->nsymbols + 1);
     if ((status = make_sizes(t))) return status;
     if (!a->values[OPT_DATA].n) return make_inputs(t, (uint64_t)seed), 0;
-    if (!data_load(a->cx, t->entry, a->values[OPT_DATA].at, a->values[OPT_DATA].n,
-                   &t->data, &status))
+    if (!data_load(a->cx, t->entry, a->values[OPT_DATA].at, a->values[OPT_DATA].n, &t->data, &status))
         return model_finish(a, status);
     if (t->entry->batch && t->data.rows != t->entry->batch)
         return failure("the model runs once: it takes %" PRId64 " samples, and the data are %" PRId64, t->entry->batch,
                        t->data.rows);
-    return sizes_of_data(t), 0;
+    return t->sizes = data_sizes(a->cx->arena, t->entry, &t->data), 0;
 }
 
 /* ---- the run ---- */
@@ -151,14 +127,12 @@ static int run_once(Trial *t)
 }
 
 /* ---- what people read ---- */
-static const char *number(const Trial *t, const Column *c, int64_t i, bool whole)
+static const char *shown(const Trial *t, const Column *c, int64_t i)
 {
-    RawArray a = {.scalar = scalar_of(c->view->dtype), .at = c->at};
-    double v = array_number(&a, i);
-    if (whole) return isfinite(v) ? text_number(t->args->cx->arena, v, c->view->dtype == NNRT_F32) : "null";
-    if (c->view->labels && v >= 0 && v < (double)c->view->range) return c->view->labels[(int64_t)v];
+    double v = column_number(c, i);
     bool real = c->view->dtype == NNRT_F32 || c->view->dtype == NNRT_F64;
-    return str_format(t->args->cx->arena, real ? "%.6g" : "%.0f", v);
+    if (c->view->labels && v >= 0 && v < (double)c->view->range) return c->view->labels[(int64_t)v];
+    return real ? str_format(t->args->cx->arena, "%.6g", v) : column_text(t->args->cx->arena, c, i);
 }
 
 static void print_head(const Column *c)
@@ -179,7 +153,7 @@ static void print_values(const Trial *t, const Column *c)
     if (names) puts(width > SHOWN_COLUMNS ? "  ..." : "");
     for (int64_t r = 0; r < rows && r < SHOWN_ROWS; r++) {
         for (int64_t x = 0; x < width && x < SHOWN_COLUMNS; x++)
-            printf("%*s", x ? 12 : 14, number(t, c, r * width + x, false));
+            printf("%*s", x ? 12 : 14, shown(t, c, r * width + x));
         puts(width > SHOWN_COLUMNS ? "  ..." : "");
     }
     if (rows > SHOWN_ROWS) printf("  ... %" PRId64 " more\n", rows - SHOWN_ROWS);
@@ -193,7 +167,9 @@ static void print_json(const Trial *t)
         printf("%s\"%s\": {\"dtype\": \"%s\", \"shape\": [", o ? ", " : "{", c->view->name, nnrt_dtype_name(c->view->dtype));
         for (int i = 0; i < c->rank; i++) printf("%s%" PRId64, i ? ", " : "", c->shape[i]);
         printf("], \"values\": [");
-        for (int64_t i = 0; i < n; i++) printf("%s%s", i ? ", " : "", number(t, c, i, true));
+        for (int64_t i = 0; i < n; i++)
+            printf("%s%s", i ? ", " : "",
+                   isfinite(column_number(c, i)) ? column_text(t->args->cx->arena, c, i) : "null");
         printf("]}");
     }
     puts("}");

@@ -55,12 +55,6 @@ static const char *values_text(Arena *arena, const DumpPlace *p, const Column *c
                       text_number(arena, ours, single), text_number(arena, theirs, single));
 }
 
-static double ours_at(const Column *c, int64_t i)
-{
-    RawArray a = {.scalar = scalar_of(c->view->dtype), .at = c->at};
-    return array_number(&a, i);
-}
-
 static int compare(Args *a, const DumpPlace *p, const Column *c)
 {
     RawArray theirs;
@@ -73,9 +67,9 @@ static int compare(Args *a, const DumpPlace *p, const Column *c)
     bool single = c->view->dtype == NNRT_F32 || theirs.scalar == SCALAR_F32;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(array_number(&theirs, i)));
     for (int64_t i = 0; i < n; i++)
-        if (!agree(ours_at(c, i), array_number(&theirs, i), largest, single))
+        if (!agree(column_number(c, i), array_number(&theirs, i), largest, single))
             return tell_difference(
-                a, p, values_text(a->cx->arena, p, c, i, ours_at(c, i), array_number(&theirs, i)));
+                a, p, values_text(a->cx->arena, p, c, i, column_number(c, i), array_number(&theirs, i)));
     return 0;
 }
 

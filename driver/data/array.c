@@ -29,7 +29,7 @@ bool array_sizes_fit(const RawArray *a, size_t available, size_t *out_needed)
     int64_t n = (int64_t)scalar_bytes(a->scalar);
     *out_needed = SIZE_MAX;
     for (int i = 0; i < a->rank; i++)
-        if (__builtin_mul_overflow(n, a->shape[i], &n)) return false; /* an axis of no place behind makes it no smaller */
+        if (__builtin_mul_overflow(n, a->shape[i], &n)) return false; /* even where an axis behind has no place */
     *out_needed = (size_t)n;
     return *out_needed <= available;
 }
@@ -96,7 +96,7 @@ static int64_t integer_of(Scalar s, const unsigned char e[8])
     }
 }
 
-Scalar scalar_of(uint32_t dtype)
+static Scalar scalar_of(uint32_t dtype)
 {
     for (size_t i = 1; i < COUNT(scalars); i++)
         if (scalars[i].dtype == dtype) return (Scalar)i;
@@ -114,6 +114,30 @@ double array_number(const RawArray *a, int64_t i)
     if (a->scalar == SCALAR_F32) return single;
     if (a->scalar == SCALAR_F64) return v;
     return a->scalar == SCALAR_BOOL ? e[0] != 0 : (double)integer_of(a->scalar, e);
+}
+
+size_t column_bytes(const Column *c)
+{
+    size_t n = nnrt_dtype_bytes(c->view->dtype);
+    for (int i = 0; i < c->rank; i++) n *= (size_t)c->shape[i];
+    return n;
+}
+
+static RawArray array_of(const Column *c) { return (RawArray){.scalar = scalar_of(c->view->dtype), .at = c->at}; }
+
+double column_number(const Column *c, int64_t i)
+{
+    RawArray a = array_of(c);
+    return array_number(&a, i);
+}
+
+const char *column_text(Arena *arena, const Column *c, int64_t i)
+{
+    RawArray a = array_of(c);
+    unsigned char e[8];
+    if (!scalars[a.scalar].integer) return text_number(arena, array_number(&a, i), a.scalar == SCALAR_F32);
+    load_element(&a, i, e);
+    return str_format(arena, "%" PRId64, integer_of(a.scalar, e));
 }
 
 static bool store_index(Cx *cx, const RawArray *a, const nnrt_view *view, int64_t i, int64_t per_row, void *to)

@@ -154,7 +154,8 @@ static bool rows_agree(Loader *l)
     }
     if (first < 0) l->out->rows = l->nviews > 0;
     if (l->out->rows > 0) return true;
-    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`", l->nviews ? l->out->paths[first] : "the data");
+    diag_error(l->cx->diags, "E0213", NO_SPAN, "there is no sample in `%s`",
+               l->nviews ? l->out->paths[first] : "the data");
     return false;
 }
 

@@ -19,8 +19,8 @@ typedef struct Dataset {
     int64_t rows;
 } Dataset;
 
-/* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for an entry's inputs. False after messages;
-   *out_status is the exit status. ---- */
+/* ---- data.c: --data FILE (columns by name) and --data INPUT=FILE, any mix, for an entry's inputs. False after
+   messages; *out_status is the exit status. ---- */
 bool data_load(Cx *cx, const nnrt_entry *entry, const char *const *specs, int nspecs, Dataset *out, int *out_status);
 /* Does its first axis count the samples? Of a train block that of every input does. */
 bool data_is_sampled(const nnrt_entry *entry, const nnrt_view *view);
@@ -29,6 +29,9 @@ bool data_is_sampled(const nnrt_entry *entry, const nnrt_view *view);
 bool data_not_finite(const Dataset *d, const char **out_input, int64_t *out_row);
 
 /* ---- source.c: the samples as an entry takes them ---- */
+/* One a symbol of the entry: the length of an input's axis that is just that; 1 where no input has one. */
+int64_t *data_sizes(Arena *arena, const nnrt_entry *entry, const Dataset *d);
+int64_t data_axis_size(const nnrt_entry *entry, const int64_t *sizes, const nnrt_axis *axis);
 void data_source(Arena *arena, const nnrt_entry *entry, const Dataset *d, nnrt_source *out);
 
 /* ---- array.c: an array as a file gives it, and its check against a view ---- */
@@ -55,8 +58,10 @@ typedef struct RawArray {
     const unsigned char *at;
 } RawArray;
 size_t scalar_bytes(Scalar s);
-Scalar scalar_of(uint32_t dtype);
 double array_number(const RawArray *a, int64_t i); /* its element i, as a number */
+size_t column_bytes(const Column *c);
+double column_number(const Column *c, int64_t i);
+const char *column_text(Arena *arena, const Column *c, int64_t i); /* its element i, with all its digits */
 bool array_sizes_fit(const RawArray *a, size_t available, size_t *out_needed); /* false on overflow */
 bool array_column(Cx *cx, const RawArray *a, const nnrt_view *view, Column *out);
 const char *view_type_text(Arena *arena, const nnrt_view *view); /* i32<10>[N] */
@@ -95,7 +100,8 @@ typedef struct CsvTable {
 } CsvTable;
 bool csv_table(Cx *cx, const Source *file, CsvTable *out);
 /* What the columns of a view are called, the first `most` of them. */
-void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, int most, const char ***out_names, int *out_n);
+void csv_names(Arena *arena, const nnrt_view *view, const int64_t *shape, int most, const char ***out_names,
+               int *out_n);
 bool csv_is_number(const char *text, size_t n);
 void csv_field(Text *to, const char *text); /* quoted where it must be */
 #endif

@@ -30,7 +30,6 @@ int data_given(Args *a, const TrainInfo *info, const char *const **out_specs)
     return 1;
 }
 
-/* What the data says of a symbol: the length of an axis that is just that; 1 where no input has one. */
 static int64_t symbol_size(const nnrt_entry *entry, const Dataset *d, int32_t symbol)
 {
     for (int i = 0; i < d->n; i++)
@@ -39,14 +38,27 @@ static int64_t symbol_size(const nnrt_entry *entry, const Dataset *d, int32_t sy
     return 1;
 }
 
+int64_t *data_sizes(Arena *arena, const nnrt_entry *entry, const Dataset *d)
+{
+    int64_t *sizes = NEW_ARRAY(arena, int64_t, entry->nsymbols + 1);
+    for (uint32_t i = 0; i < entry->nsymbols; i++) sizes[i] = symbol_size(entry, d, entry->symbols[i]);
+    return sizes;
+}
+
+int64_t data_axis_size(const nnrt_entry *entry, const int64_t *sizes, const nnrt_axis *axis)
+{
+    if (axis->size >= 0) return axis->size;
+    for (uint32_t i = 0; i < entry->nsymbols; i++)
+        if (axis->symbol == entry->symbols[i]) return sizes[i];
+    return axis->length(sizes);
+}
+
 void data_source(Arena *arena, const nnrt_entry *entry, const Dataset *d, nnrt_source *out)
 {
     nnrt_source_init(out);
     const void **arrays = NEW_ARRAY(arena, const void *, d->n);
-    int64_t *sizes = NEW_ARRAY(arena, int64_t, entry->nsymbols + 1);
     for (int i = 0; i < d->n; i++) arrays[i] = d->columns[i].at;
-    for (uint32_t i = 0; i < entry->nsymbols; i++) sizes[i] = symbol_size(entry, d, entry->symbols[i]);
     out->rows = d->rows;
     out->arrays = arrays;
-    out->sizes = sizes;
+    out->sizes = data_sizes(arena, entry, d);
 }
