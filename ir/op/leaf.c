@@ -2,13 +2,13 @@
 #include "ir/op/op.h"
 #include "ir/num.h"
 
-/* Values that an integer dtype can hold, ends included. */
+/* Whole numbers that can be written for a dtype, ends included. */
 static void dtype_ends(DType t, double *low, double *high)
 {
     static const double ends[DT_COUNT][2] = {
         [DT_BOOL] = {0, 1},       [DT_U8] = {0, 255},
         [DT_I8] = {-128, 127},    [DT_I32] = {-2147483648.0, 2147483647.0},
-        [DT_I64] = {-9223372036854775808.0, 9223372036854774784.0},
+        [DT_I64] = {-9007199254740991.0, 9007199254740991.0}, /* beyond, a double may stand for another number */
     };
     *low = ends[t][0];
     *high = ends[t][1];
@@ -38,7 +38,8 @@ static bool check_constant_value(Infer *i, Type t, double v)
     if (v >= low && v <= high) return true;
     Diag *d = infer_error(i, "E0302", "%s does not fit `%s%s%s%s`", text, name, ranged ? "<" : "",
                           ranged ? dim_text(i->arena, t.range) : "", ranged ? ">" : "");
-    diag_primary(d, "its values lie in %.0f..%.0f", low, high);
+    bool written = t.dtype == DT_I64 && !ranged;
+    diag_primary(d, "%s lie in %.0f..%.0f", written ? "those that are written" : "its values", low, high);
     return false;
 }
 
