@@ -112,26 +112,6 @@ bool condition_holds(const Condition *c, const int64_t *symbols)
     }
 }
 
-static bool facts_hold(const Facts *facts, int n, const int64_t *symbols)
-{
-    for (int i = 0; i < n; i++)
-        if (!condition_holds(facts->at[i].condition, symbols)) return false;
-    return true;
-}
-
-bool facts_choose(const Facts *facts, int64_t *symbols)
-{
-    enum { REACH = 4096 };
-    for (int i = 0; i < facts->n; i++) {
-        const Symbol *s = condition_last_symbol(facts->at[i].condition);
-        if (facts_hold(facts, i + 1, symbols)) continue;
-        int64_t n = s->low, last = s->high - s->low > REACH ? s->low + REACH : s->high;
-        for (symbols[s->index] = n; n <= last && !facts_hold(facts, i + 1, symbols);) symbols[s->index] = ++n;
-        if (n > last) return false;
-    }
-    return true;
-}
-
 /* ---- what is in it ---- */
 
 void condition_each_dim(const Condition *c, void (*visit)(const Dim *, void *), void *context)

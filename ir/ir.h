@@ -146,7 +146,6 @@ typedef struct FactPart { const char *text; const Dim *top, *bottom; } FactPart;
 typedef VEC(FactPart) FactParts;
 typedef struct Fact { const Condition *condition; FactParts message; Span span; } Fact;
 typedef VEC(Fact) Facts;
-bool facts_choose(const Facts *facts, int64_t *symbols); /* sizes near those given that keep them; false: not found */
 const char *fact_text(Arena *a, const Fact *f); /* its message, formulas in braces */
 
 /* ---- graph.c ---- */
@@ -370,6 +369,9 @@ void program_drop_training(Program *p);         /* train blocks and the tensors 
 void program_freeze(Program *p);                /* and every parameter, whose values are given, becomes a constant */
 uint64_t program_weights_hash(const Program *p); /* of paths, dtypes and shapes of PARAM and STATE */
 uint64_t program_opt_hash(const Program *p);
+/* Sizes by Symbol.index near `wanted`, within their bounds, that keep the facts of the program and of g (or NULL). False:
+   none were found; then the bounds alone are kept. */
+bool sizes_choose(const Program *p, const Graph *g, int64_t wanted, int64_t *out_symbols);
 /* Calls visit for every graph of the program, in a fixed order; stops and returns false when it does. */
 bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context);
 

@@ -157,3 +157,41 @@ bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *contex
     }
     return true;
 }
+
+/* ---- sizes to try ---- */
+
+static bool facts_hold(const Facts *facts, int n, const int64_t *symbols)
+{
+    for (int i = 0; i < n; i++)
+        if (!condition_holds(facts->at[i].condition, symbols)) return false;
+    return true;
+}
+
+/* Each fact settles the symbol in it that was declared last; those before it stay. */
+static bool facts_keep(const Facts *facts, int64_t *symbols)
+{
+    enum { REACH = 4096 };
+    for (int i = 0; i < facts->n; i++) {
+        const Symbol *s = condition_last_symbol(facts->at[i].condition);
+        if (facts_hold(facts, i + 1, symbols)) continue;
+        int64_t was = symbols[s->index], n = s->low, last = s->high - s->low > REACH ? s->low + REACH : s->high;
+        for (symbols[s->index] = n; n <= last && !facts_hold(facts, i + 1, symbols);) symbols[s->index] = ++n;
+        if (n <= last) continue;
+        symbols[s->index] = was;
+        return false;
+    }
+    return true;
+}
+
+bool sizes_choose(const Program *p, const Graph *g, int64_t wanted, int64_t *out_symbols)
+{
+    Facts facts = {0};
+    for (int i = 0; i < p->symbols.n; i++) {
+        const Symbol *s = p->symbols.at[i];
+        int64_t size = wanted < s->low ? s->low : wanted > s->high ? s->high : wanted;
+        out_symbols[s->index] = s->fixed ? s->fixed : size;
+    }
+    for (int i = 0; i < p->facts.n; i++) vec_push(p->arena, &facts, p->facts.at[i]);
+    for (int i = 0; g && i < g->facts.n; i++) vec_push(p->arena, &facts, g->facts.at[i]);
+    return facts_keep(&facts, out_symbols);
+}

@@ -172,14 +172,8 @@ static void verify_workspace(Verifier *v)
     const Program *p = v->graph->program;
     Lives lives = lives_of(v);
     int64_t *sizes = NEW_ARRAY(v->scratch, int64_t, p->symbols.n + 1);
-    for (size_t t = 0; t < COUNT(trial_sizes) && !v->failed; t++) {
-        for (int i = 0; i < p->symbols.n; i++) {
-            const Symbol *s = p->symbols.at[i];
-            int64_t n = trial_sizes[t] < s->low ? s->low : trial_sizes[t];
-            sizes[s->index] = n > s->high ? s->high : n;
-        }
-        verify_workspace_at(v, &lives, sizes);
-    }
+    for (size_t t = 0; t < COUNT(trial_sizes) && !v->failed; t++)
+        if (sizes_choose(p, v->graph, trial_sizes[t], sizes)) verify_workspace_at(v, &lives, sizes);
 }
 
 void verify_plan(Verifier *v)

@@ -52,7 +52,8 @@ static void print_total(const Report *r, const Graph *g)
 
 static bool print_graph(Graph *g, void *context)
 {
-    const Report *r = context;
+    Report *r = context;
+    r->sizes = reference_sizes(g->program, g, r->arena);
     fprintf(r->to, "%s %s: %d phase%s\n", g->name ? g->name : g->program->name, graph_kind_name(g->kind), g->phases,
             g->phases == 1 ? "" : "s");
     fprintf(r->to, "  %-12s %-9s %-20s %-16s %s\n", "bytes", " phases", "type", "name", "offset");
@@ -66,7 +67,6 @@ static bool print_graph(Graph *g, void *context)
 void memory_plan_print(const Program *p, FILE *to)
 {
     Report r = {to, arena_new(), NULL};
-    r.sizes = reference_sizes(p, r.arena);
     fprintf(to, "parameters and states: %lld bytes, %lld of them trained; optimizer: %lld bytes\n",
             (long long)p->params_bytes, (long long)p->trainable_bytes, (long long)p->opt_bytes);
     program_each_graph((Program *)p, print_graph, &r);

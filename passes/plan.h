@@ -38,5 +38,6 @@ void schedule_order(Schedule *s);         /* phases, and the body's list in orde
 /* The phases in which a kernel's result must be kept, both inclusive; the graph's number of phases is its end. */
 void value_span(const Graph *g, const Value *v, int *out_from, int *out_to);
 void workspace_plan(const Schedule *s); /* places of all results that have none yet, and the size of all */
-int64_t *reference_sizes(const Program *p, Arena *a); /* by Symbol.index: what sizes are compared at */
+/* By Symbol.index: what sizes are compared at; those of g's facts, too, where it is not NULL. */
+int64_t *reference_sizes(const Program *p, const Graph *g, Arena *a);
 #endif

@@ -22,15 +22,10 @@ void value_span(const Graph *g, const Value *v, int *out_from, int *out_to)
     span_reach(g, v, out_to);
 }
 
-int64_t *reference_sizes(const Program *p, Arena *a)
+int64_t *reference_sizes(const Program *p, const Graph *g, Arena *a)
 {
     int64_t *sizes = NEW_ARRAY(a, int64_t, p->symbols.n + 1);
-    for (int i = 0; i < p->symbols.n; i++) {
-        const Symbol *s = p->symbols.at[i];
-        int64_t size = s->fixed ? s->fixed : REFERENCE_SIZE;
-        if (!s->fixed) size = size < s->low ? s->low : size > s->high ? s->high : size;
-        sizes[s->index] = size;
-    }
+    sizes_choose(p, g, REFERENCE_SIZE, sizes);
     return sizes;
 }
 
@@ -103,7 +98,7 @@ static int compare_occupants(const void *a, const void *b)
 static void find_occupants(Workspace *w)
 {
     const Schedule *s = w->schedule;
-    const int64_t *sizes = reference_sizes(s->graph->program, s->scratch);
+    const int64_t *sizes = reference_sizes(s->graph->program, s->graph, s->scratch);
     for (int k = 0; k < s->kernels.n; k++)
         for (int i = 0; i < s->kernels.at[k].node->nout; i++) {
             Occupant o = {.value = &s->kernels.at[k].node->out[i], .own_rows = true};

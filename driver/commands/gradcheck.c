@@ -30,17 +30,9 @@ static double next_random(Check *c) /* SplitMix64, in [0, 1) */
 
 static bool choose_sizes(Check *c)
 {
-    Facts facts = {0};
-    for (int i = 0; i < c->p->facts.n; i++) vec_push(c->arena, &facts, c->p->facts.at[i]);
-    for (int i = 0; i < c->g->facts.n; i++) vec_push(c->arena, &facts, c->g->facts.at[i]);
     int64_t *sizes = NEW_ARRAY(c->arena, int64_t, c->p->symbols.n + 1);
-    for (int i = 0; i < c->p->symbols.n; i++) {
-        const Symbol *s = c->p->symbols.at[i];
-        int64_t size = s->low > SAMPLES ? s->low : s->high < SAMPLES ? s->high : SAMPLES;
-        sizes[s->index] = s->fixed ? s->fixed : size;
-    }
     c->in.symbols = sizes;
-    return facts_choose(&facts, sizes);
+    return sizes_choose(c->p, c->g, SAMPLES, sizes);
 }
 
 static double random_for(Check *c, Type t)
