@@ -3,7 +3,7 @@
 
 enum { MAX_ROUNDS = 10000, MAX_ALL_ROUNDS = 100000 };
 
-typedef struct Rounds { int64_t from, to; const Arg *index; } Rounds;
+typedef struct Rounds { int64_t from; int count; const Arg *index; } Rounds;
 
 /* ---- how often ---- */
 
@@ -29,15 +29,17 @@ static bool rounds_read(Frame *f, const Expr *e, Rounds *out)
         return false;
     }
     *out = (Rounds){1, 0, a->to ? a : NULL};
-    if (a->to ? !round_number(f, a->value, &out->from) || !round_number(f, a->to, &out->to)
-              : !round_number(f, a->value, &out->to))
-        return false;
-    if (out->to < out->from - 1) {
+    int64_t to, last; /* the last round, counted from 0 */
+    if (a->to && !round_number(f, a->value, &out->from)) return false;
+    if (!round_number(f, a->to ? a->to : a->value, &to)) return false;
+    if (__builtin_sub_overflow(to, out->from, &last)) last = to < 0 ? -2 : MAX_ROUNDS;
+    if (last < -1) {
         Diag *d = fault(f, a->span, "E0412", "these are fewer than no rounds");
-        diag_primary(d, "from %lld to %lld", (long long)out->from, (long long)out->to);
+        diag_primary(d, "from %lld to %lld", (long long)out->from, (long long)to);
         return false;
     }
-    if (out->to < out->from + MAX_ROUNDS) return true;
+    out->count = last < MAX_ROUNDS ? (int)last + 1 : 0;
+    if (last < MAX_ROUNDS) return true;
     diag_primary(fault(f, a->span, "E0104", "`repeat` is written out at most %d times", MAX_ROUNDS), "too often");
     return false;
 }
@@ -88,9 +90,9 @@ Function *repeat_function(Frame *f, Expr *e)
     const char *path = f->path[0] ? str_format(el->arena, "%s.%s", f->path, local) : local;
     Function *fn = NEW(el->arena, Function);
     *fn = (Function){.kind = FN_REPEAT, .span = e->span, .name = "repeat", .frame = f};
-    for (int64_t i = r.from; i <= r.to && !el->stopped; i++) {
+    for (int i = 0; i < r.count && !el->stopped; i++) {
         if (el->rounds++ == MAX_ALL_ROUNDS) return too_many_rounds(f, e);
-        Frame *g = frame_of_round(f, path, r.index, i);
+        Frame *g = frame_of_round(f, path, r.index, r.from + i);
         body_bind(g, e->block, false);
         const Function *part = function_of_expr(g, last->value);
         if (!part) return NULL;

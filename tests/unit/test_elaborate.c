@@ -114,6 +114,11 @@ static void test_repeat(void **state)
     assert_int_equal(w.p->tensors.n, 2 * COUNT(paths));
     assert_string_equal(type_text(w.cx->arena, *tensor_type(w, "m.repeat3.1.one.w")), "f32[4, 8]");
     cx_free(w.cx);
+    w = load("dim N\nmodel m(x: f32[N, 4]) -> f32[N, 4]\n"
+             "  = x |> repeat(i in 9223372036854775806..9223372036854775807) { dense(4) }\n");
+    tensor_type(w, "m.repeat1.9223372036854775807.w"); /* the last of all numbers */
+    assert_int_equal(w.p->tensors.n, 4);
+    cx_free(w.cx);
 }
 
 static void test_exact_numbers(void **state)

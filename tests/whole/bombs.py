@@ -87,6 +87,7 @@ BOMBS = [
     ("a huge exponent", model("x + 1e999999999"), None, "E0"),
     # ---- repetition ----
     ("repeat(10^9)", model("x |> repeat(1000000000) { dense(3) }"), None, "E0"),
+    ("repeat from the first to the last", model("x |> repeat(i in -9223372036854775807..9223372036854775807) { dense(3) }"), None, "E0104"),
     ("repeats in repeats", model("x |> repeat(1000) { repeat(1000) { repeat(1000) { tanh } } }"), None, "E0"),
     ("a doubling chain of functions", HEAD + "fn f0(x: real[...d]) -> real[...d] { tanh(x) }\n" +
      "".join("fn f%d(x: real[...d]) -> real[...d] { f%d(f%d(x)) }\n" % (i, i - 1, i - 1) for i in range(1, 40)) +
