@@ -123,8 +123,8 @@ int32_t nnrt__feed_open(nnrt_feed *f, nnrt_session *s, const char *train, int ki
     *f = (nnrt_feed){.session = s, .source = source};
     f->entry = nnrt_find_entry(s->model, train, kind);
     if (f->entry < 0)
-        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no train block%s%s", s->model->name, train ? " " : "",
-                          train ? train : "");
+        return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no train block%s%s%s", s->model->name,
+                          train ? " `" : "", train ? train : "", train ? "`" : "");
     f->info = &s->model->entries[f->entry];
     f->rows = !source ? 0 : source->chosen ? source->nchosen : source->rows;
     int32_t status = check_source(f);

@@ -178,7 +178,8 @@ static int find_graph(Check *c)
     const char *name = args_text(c->args, OPT_MODEL);
     for (int i = 0; i < c->p->trains.n && !c->train; i++)
         if (!name || str_equal(c->p->trains.at[i].name, name)) c->train = &c->p->trains.at[i];
-    if (!c->train) return failure("`%s` has no train block%s%s", c->p->file, name ? " " : "", name ? name : "");
+    if (!c->train) return failure("`%s` has no train block%s%s%s", c->p->file, name ? " `" : "", name ? name : "",
+                                   name ? "`" : "");
     c->g = c->train->grad;
     if (!c->g)
         return failure("the gradients of `%s` depend on the parameters after the step: they cannot be told alone",

@@ -70,6 +70,16 @@ static void add_tensors(Table *t)
     }
 }
 
+/* Of a model's own row what the model gives; of a layer's what it computes last. */
+static const char *output_text(const Table *t, const Row *r)
+{
+    Text out = {.arena = t->p->arena};
+    if (!str_equal(r->path, t->g->name)) return r->result ? type_text(out.arena, r->result->type) : "";
+    for (int i = 0; i < t->g->results.n; i++)
+        text_add(&out, "%s%s", i ? ", " : "", type_text(out.arena, t->g->results.at[i].type));
+    return text_done(&out);
+}
+
 static Row total_of(Table *t)
 {
     Row sum = {"total", NULL, 0, 0, dim_const(t->p->dims, 0)};
@@ -88,8 +98,8 @@ typedef struct Line { const char *cells[COLUMNS]; } Line;
 static Line line_of(Table *t, const Row *r)
 {
     Arena *a = t->p->arena;
-    return (Line){{r->path, r->result ? type_text(a, r->result->type) : "", grouped_number(a, r->params),
-                   dim_text(a, r->cost), grouped_number(a, r->bytes)}};
+    return (Line){{r->path, output_text(t, r), grouped_number(a, r->params), dim_text(a, r->cost),
+                   grouped_number(a, r->bytes)}};
 }
 
 static void print_lines(const Line *lines, int n)
@@ -181,7 +191,7 @@ static void json_row(Table *t, const Row *r)
     printf("{\"path\": ");
     json_text(r->path);
     printf(", \"output\": ");
-    json_text(r->result ? type_text(a, r->result->type) : "");
+    json_text(output_text(t, r));
     printf(", \"parameters\": %" PRId64 ", \"cost\": ", r->params);
     json_text(dim_text(a, r->cost));
     printf(", \"bytes\": %" PRId64 "}", r->bytes);

@@ -19,7 +19,8 @@ static int find_model(Prediction *p)
 {
     const char *name = args_text(p->args, OPT_MODEL);
     p->at = nnrt_find_entry(p->run.model, name, NNRT_PREDICT);
-    if (p->at < 0) return failure("`%s` has no model%s%s", p->run.model->source, name ? " " : "", name ? name : "");
+    if (p->at < 0) return failure("`%s` has no model%s%s%s", p->run.model->source, name ? " `" : "", name ? name : "",
+                                    name ? "`" : "");
     p->entry = &p->run.model->entries[p->at];
     return 0;
 }
