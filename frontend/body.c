@@ -120,13 +120,12 @@ static void bind_broken(Frame *f, const Item *it)
 }
 
 /* States come first, so that their primes are known for what they are. */
-bool body_bind(Frame *f, const BlockExpr *b, bool train)
+void body_bind(Frame *f, const BlockExpr *b, bool train)
 {
     for (int i = 0; i < b->items.n; i++) bind_item(f, b->items.at[i]);
     for (int i = 0; i < b->items.n; i++)
         if (b->items.at[i]->kind == ITEM_BIND) bind_targets(f, b->items.at[i], train);
     for (int i = 0; i < b->items.n; i++) bind_broken(f, b->items.at[i]);
-    return true;
 }
 
 /* What nothing reads is elaborated all the same, for its faults. */

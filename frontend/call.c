@@ -162,7 +162,7 @@ static Val body_value(Frame *in, const Decl *d, const Type *want)
     bool plain = d->result && d->result->name && !in->numeric && !in->pointwise;
     if (plain && !want && !str_equal(d->result->name, "real") && !d->result->shaped) plain = false;
     if (plain && !want && type_of_expr(in, d->result, &result)) want = &result;
-    if (!body_bind(in, d->body, false)) return poison;
+    body_bind(in, d->body, false);
     Val v = body_result(in, d->body, want);
     if (v.kind == VAL_POISON || !d->result) return v;
     const Item *last = d->body->items.at[d->body->items.n - 1];

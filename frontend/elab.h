@@ -389,7 +389,7 @@ void next_settle(Elab *e);                     /* every equation and the optimiz
 Val next_named(Frame *f, const char *path, Span at); /* the tree of the next parameters */
 
 /* ---- body.c: the items of a body ---- */
-bool body_bind(Frame *f, const BlockExpr *b, bool train);
+void body_bind(Frame *f, const BlockExpr *b, bool train);
 Val body_result(Frame *f, const BlockExpr *b, const Type *want);
 
 /* ---- model.c, train.c, update.c ---- */

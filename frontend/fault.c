@@ -152,18 +152,19 @@ void label_type(Elab *e, Diag *d, Val v)
 const char *source_text(Elab *e, Span s)
 {
     Text t = {.arena = e->arena};
-    bool blank = false;
+    bool blank = false, quoted = false;
     for (uint32_t i = s.lo; s.source && i < s.hi; i++) {
-        char c = s.source->text[i];
-        if (c == '#') /* a comment between the lines */
-            while (i < s.hi && s.source->text[i] != '\n') i++;
-        if (isspace((unsigned char)s.source->text[i])) {
+        const char *c = s.source->text + i;
+        bool comment = *c == '#' && !quoted;
+        if (comment) i += (uint32_t)strcspn(c, "\n"); /* between the lines */
+        if (comment || (isspace((unsigned char)*c) && !quoted)) {
             blank = t.n > 0;
             continue;
         }
+        if (*c == '"') quoted = !quoted || c[-1] == '\\';
         if (blank) text_add(&t, " ");
         blank = false;
-        text_add_n(&t, &s.source->text[i], 1);
+        text_add_n(&t, c, 1);
     }
     return text_done(&t);
 }

@@ -183,7 +183,8 @@ static void check_unapplied(Elab *e, const Decl *d)
     wheres_suppose(f);
     Type want;
     bool single = d->result && d->result->name && type_of_expr(f, d->result, &want);
-    bool good = entry_inputs(f, d, types) && body_bind(f, d->body, false);
+    bool good = entry_inputs(f, d, types);
+    if (good) body_bind(f, d->body, false);
     Val v = good ? body_result(f, d->body, single ? &want : NULL) : poison;
     if (v.kind != VAL_POISON && d->result) result_check(f, d->result, v, d->body->items.at[d->body->items.n - 1]->span);
     e->checking = false;
