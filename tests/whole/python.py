@@ -216,6 +216,7 @@ def several_models():
     pathlib.Path("many.nn").write_text(MANY)
     os.environ["PATH"] = "%s:%s" % (build, os.environ["PATH"])
     model = nnc.compile("many.nn", work / "many.so")
+    assert repr(model).startswith("<nnc.Model many.nn: predict many(x: f32[N, 3], k: i32<2>[N]) -> (chances: ")
     session = model.session().init(1)
     x, k = np.ones((5, 3), np.float32), np.array([0, 1, 0, 1, 1], np.int32)
     chances, mean = session.predict(x, k)

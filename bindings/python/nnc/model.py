@@ -110,6 +110,10 @@ class Model:
         self.tensors = [self._tensor(self.info.tensors[i]) for i in range(self.info.ntensors)]
         self.hypers = {self.info.hypers[i].name.decode(): self.info.hypers[i].value for i in range(self.info.nhypers)}
 
+    def __repr__(self):
+        models = [e for e in self.entries if e.kind == PREDICT]
+        return "<nnc.Model %s: %s>" % (self.source, "; ".join(map(repr, models or self.entries)))
+
     @staticmethod
     def _tensor(t):
         return Tensor(t.name.decode(), _ROLES[t.role], _DTYPES[t.dtype], tuple(t.dims[i] for i in range(t.rank)),
