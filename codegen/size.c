@@ -33,6 +33,41 @@ static LLVMValueRef and_type(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, Typ
     return and_at_most(cg, ok, symbols, type_bytes(cg->program->dims, t), most_bytes);
 }
 
+/* ---- sizes that are formulas: none may fall below 1 ---- */
+static void add_doubtful(Cg *cg, DimList *list, const Dim *d)
+{
+    Dims *ds = cg->program->dims;
+    if (dim_is_const(d, NULL) || dim_lone_symbol(d)) return; /* 1 or more, or checked by its bounds */
+    for (int i = 0; i < list->n; i++)
+        if (list->at[i] == d) return;
+    if (dim_at_most(ds, dim_const(ds, 1), d) != PROVED) vec_push(cg->arena, list, d);
+}
+
+static void add_doubtful_of(Cg *cg, DimList *list, const Block *b)
+{
+    for (const Node *n = b->first; n; n = n->next) {
+        for (int i = 0; i < n->nout; i++) {
+            Type t = n->out[i].type;
+            for (int k = 0; k < t.rank; k++) add_doubtful(cg, list, t.axes[k].dim);
+            if (t.range) add_doubtful(cg, list, t.range);
+        }
+        if (n->region) add_doubtful_of(cg, list, n->region);
+    }
+}
+
+static LLVMValueRef and_positive(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, const Graph *g)
+{
+    LLVMBuilderRef b = cg->builder;
+    DimList list = {0};
+    add_doubtful_of(cg, &list, g->body);
+    for (int i = 0; i < list.n; i++) {
+        LLVMValueRef size = dim_compute(cg, symbols, list.at[i]);
+        ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSGE, size, const_i64(cg, 1), ""), "");
+        ok = and_at_most(cg, ok, symbols, list.at[i], most_counted);
+    }
+    return ok;
+}
+
 /* ---- facts ---- */
 static LLVMIntPredicate predicate_of(OpCode op)
 {
@@ -95,6 +130,7 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSGE, n, const_i64(cg, low), ""), "");
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSLE, n, const_i64(cg, high), ""), "");
     }
+    ok = and_positive(cg, ok, symbols, e->graph);
     for (int i = 0; i < used->n; i++) ok = and_at_most(cg, ok, symbols, used->at[i], most_bytes);
     for (int i = 0; i < e->graph->inputs.n; i++) ok = and_type(cg, ok, symbols, e->graph->inputs.at[i].value->type);
     for (int i = 0; i < e->graph->results.n; i++)

@@ -75,7 +75,7 @@ const Dim *dim_of_expr(Frame *f, Expr *at)
     const Dim *dim = number_dim(e, v.num);
     int64_t size;
     if (!dim) return no_size(f, at, v.num);
-    if (dim_is_const(dim, &size) && size < 1) {
+    if (dim_known(dim, &size) && size < 1) {
         Diag *d = fault(f, at->span, "E0207", "a size is 1 or more, but this is %lld", (long long)size);
         diag_primary(d, "nothing would be left");
         return NULL;

@@ -44,6 +44,26 @@ static int make_sizes(Trial *t)
     return 0;
 }
 
+/* A size that is a formula of others may come out too small. */
+static int check_view(const Trial *t, const nnrt_view *view)
+{
+    for (uint32_t i = 0; i < view->rank; i++) {
+        int64_t size = data_axis_size(t->entry, t->sizes, &view->axes[i]);
+        if (size < 1)
+            return failure("at these sizes axis %" PRIu32 " of `%s` (%s) would have %" PRId64 " places", i + 1, view->name,
+                           view->where, size);
+    }
+    return 0;
+}
+
+static int check_sizes(const Trial *t)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < t->entry->ninputs && !status; i++) status = check_view(t, &t->entry->inputs[i]);
+    for (uint32_t i = 0; i < t->entry->noutputs && !status; i++) status = check_view(t, &t->entry->outputs[i]);
+    return status;
+}
+
 static Column column_new(const Trial *t, const nnrt_view *view)
 {
     Column c = {.view = view, .rank = (int)view->rank};
@@ -98,13 +118,17 @@ static int load(Trial *t)
     if (weights && t->run.library && (status = weights_load(a, t->run.session, weights))) return status;
     t->sizes = NEW_ARRAY(a->cx->arena, int64_t, t->entry->nsymbols + 1);
     if ((status = make_sizes(t))) return status;
-    if (!a->values[OPT_DATA].n) return make_inputs(t, (uint64_t)seed), 0;
+    if (!a->values[OPT_DATA].n) {
+        if (!(status = check_sizes(t))) make_inputs(t, (uint64_t)seed);
+        return status;
+    }
     if (!data_load(a->cx, t->entry, a->values[OPT_DATA].at, a->values[OPT_DATA].n, &t->data, &status))
         return model_finish(a, status);
     if (t->entry->batch && t->data.rows != t->entry->batch)
         return failure("the model runs once: it takes %" PRId64 " samples, and the data are %" PRId64, t->entry->batch,
                        t->data.rows);
-    return t->sizes = data_sizes(a->cx->arena, t->entry, &t->data), 0;
+    t->sizes = data_sizes(a->cx->arena, t->entry, &t->data);
+    return check_sizes(t);
 }
 
 /* ---- the run ---- */
