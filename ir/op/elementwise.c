@@ -149,17 +149,18 @@ static bool merge_shapes(Infer *i, Axis *axes, int *out_rank)
     return true;
 }
 
-/* The size that a remainder is taken by, where it is one: `x % C` is an index below C. One that a conversion cut off is
-   none. */
+/* The size that a remainder is taken by, where it is one: `x % C` is an index below C. It is seen through conversions,
+   unless one cuts it off, through moves, and through the kernel that these stand in. */
 static const Dim *modulus(Infer *i, const Value *v)
 {
     double c;
-    DType t = v->type.dtype;
     const Dim *size = NULL;
-    while (v->def && v->def->op == OP_CONVERT) v = v->def->in[0];
-    if (v->def && v->def->op == OP_SIZE) size = v->def->attr.size;
+    const Node *n = v->def;
+    if (n && n->op == OP_KERNEL && n->region->last) return modulus(i, n->region->last->in[v->index]);
+    if (n && (n->op == OP_CONVERT || n->op == OP_MOVE)) size = modulus(i, n->in[0]);
+    else if (n && n->op == OP_SIZE) size = n->attr.size;
     else if (value_is_const(v, &c) && c >= 1 && c == floor(c) && c < 9e15) size = dim_const(i->dims, (int64_t)c);
-    return size && dtype_holds(i->dims, t, size) == PROVED ? size : NULL;
+    return size && dtype_holds(i->dims, v->type.dtype, size) == PROVED ? size : NULL;
 }
 
 /* What is known of the values: a remainder is an index, a choice of indices stays one, arithmetic forgets. */

@@ -181,6 +181,15 @@ static void ranges_come_from_remainders(void **state)
     assert_refused(b, v, "E0302", 0, "`i8` ends at 127");
     ten.constant.value = 0.5;
     assert_refused(b, value_new(b->g->body, OP_CONST, NULL, 0, &ten, &whole, &b->site, b->cx), "E0301", 0, "0.5");
+    const double written[] = {100, 200}; /* seen through conversions, but for one that cut it off */
+    Type small = type_scalar(DT_I8);
+    for (int i = 0; i < 2; i++) {
+        ten.constant.value = written[i];
+        c = value_new(b->g->body, OP_CONST, NULL, 0, &ten, &whole, &b->site, b->cx);
+        c = value_new(b->g->body, OP_CONVERT, &c, 1, NULL, &small, &b->site, b->cx);
+        c = value_new(b->g->body, OP_CONVERT, &c, 1, NULL, &whole, &b->site, b->cx);
+        assert_type(b, i ? "i32[2, 3]" : "i32<100>[2, 3]", op2(b, OP_MOD, x, c));
+    }
     cx_free(b->cx);
 }
 
