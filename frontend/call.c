@@ -81,6 +81,8 @@ static Function *function_with_options(Frame *f, Expr *e)
     if (e->a->kind != EX_REF) {
         Diag *d = fault(f, e->a->span, "E0413", "only a name can be applied");
         diag_primary(d, "no name of a function");
+        if (e->a->kind == EX_CALL)
+            diag_help(d, "what has options is applied by `|>`, or takes them by name: `x |> dense(8)`, `dense(x, out = 8)`");
         return NULL;
     }
     if (e->block && str_equal(e->a->text, "repeat")) return repeat_function(f, e);

@@ -44,11 +44,34 @@ static const Habit values[] = {
     {"return", by_result},
 };
 
+static const char by_repeat[] = "`x |> repeat(3) { ... }` writes a body several times in a row";
+static const char by_name[] = "a binding begins with its name: `h = x |> dense(8)`";
+static const char by_setting[] = "a setting stands without a sign: `loss mse(p, y)`, `epochs 10`";
+
+static const Habit definitions[] = {
+    {"def", "a function is a `fn`, one with parameters a `layer`, one that a host calls a `model`"},
+    {"function", "a function is a `fn`, one with parameters a `layer`, one that a host calls a `model`"},
+    {"func", "a function is a `fn`, one with parameters a `layer`, one that a host calls a `model`"},
+    {"class", "what has parameters is a `layer`, and what a host calls a `model`"},
+    {"network", "what a host calls is a `model`"},
+    {"const", "a number with a name is a `hyper`"}, {"let", "a number with a name is a `hyper`"},
+    {"var", "a number with a name is a `hyper`"},
+    {"include", "`import \"blocks.nn\"` makes another file known"}, {"use", "`import \"blocks.nn\"` makes another file known"},
+};
+
+/* Of words alone where nothing is said of the next one. */
 static const struct { const char *word, *next, *help; } pairs[] = {
     {"*", "*", "`^` is the power"}, {"/", "/", "`#` begins a comment"}, {"/", "*", "`#` begins a comment"},
-    {"return", "", by_result},
-    {"for", "", "`x |> repeat(3) { ... }` writes a body several times in a row"},
-    {"while", "", "`x |> repeat(3) { ... }` writes a body several times in a row"},
+    {"return", "", by_result}, {"for", "", by_repeat}, {"while", "", by_repeat},
+    {"let", "", by_name}, {"var", "", by_name}, {"const", "", by_name}, {"auto", "", by_name},
+    {"dim", "=", "an axis is chosen by `over`: `softmax(over = last)`"},
+    {"loss", ":", by_setting}, {"optimizer", ":", by_setting}, {"metric", ":", by_setting}, {"epochs", ":", by_setting},
+    {"batch", ":", by_setting}, {"split", ":", by_setting}, {"seed", ":", by_setting},
+};
+
+static const Habit characters[] = {
+    {"|", "`|>` hands a value on, and `or` joins conditions"}, {"&", "write `and`"}, {"!", "write `not`"},
+    {"?", "an open size is a dim: `dim N`, and then `f32[N, 4]`"},
 };
 
 static const char *find(const Habit *all, size_t n, const char *word)
@@ -61,6 +84,9 @@ static const char *find(const Habit *all, size_t n, const char *word)
 const char *habit_of_type(const char *name) { return find(types, COUNT(types), name); }
 const char *habit_of_value(const char *name) { return find(values, COUNT(values), name); }
 const char *habit_of_function(const char *name) { return find(functions, COUNT(functions), name); }
+
+const char *habit_of_definition(const char *name) { return find(definitions, COUNT(definitions), name); }
+const char *habit_of_character(const char *text) { return find(characters, COUNT(characters), text); }
 
 const char *habit_of_pair(const char *word, const char *next)
 {

@@ -15,6 +15,9 @@ static void help_written(Diag *d, Frame *f, const TypeExpr *t, Type want, Type h
     int64_t last;
     if (settled || t->span.source->builtin) return;
     if (is_flattened(f, want, have)) diag_help(d, "put `|> flatten` behind it");
+    else if (want.rank == 2 && have.rank > 2 && dim_same(have.axes[have.rank - 1].dim, want.axes[1].dim) &&
+             dim_same(have.axes[0].dim, want.axes[0].dim))
+        diag_help(d, "a layer works on the last axis; `|> flatten` before the first makes one of all of a sample's");
     else if (have.rank == want.rank + 1 && dim_is_const(have.axes[have.rank - 1].dim, &last) && last == 1)
         diag_help(d, "drop the axis of size 1: `|> [..., 1] -> [...]`");
     else diag_help(d, "if what arrives is meant, write `%s` (line %d)", type_text(f->e->arena, have),

@@ -166,12 +166,11 @@ static bool pack_mismatch(const Match *m, const Axis *axes, int n)
             label_origin(d, axes[i].origin, "%s in `%s`", dim_text(e->arena, axes[i].dim), m->name);
     diag_primary(d, ranks ? "%d ax%s against %d" : "the axes differ", f->npack, f->npack == 1 ? "is" : "es", n);
     diag_note(d, "%s\na size 1 never stretches", signature_text(e, f->decl));
-    if (ranks && n + 1 == f->npack && first && first->kind == VAL_TENSOR) {
-        int64_t last;
-        Type t = first->tensor->type;
-        if (t.rank && dim_is_const(t.axes[t.rank - 1].dim, &last) && last == 1)
-            diag_help(d, "drop the axis of size 1: `|> [..., 1] -> [...]`");
-    }
+    int64_t last = 0;
+    bool longer = n + 1 == f->npack && first && first->kind == VAL_TENSOR && first->tensor->type.rank;
+    Type t = longer ? first->tensor->type : m->have;
+    if ((longer || n == f->npack + 1) && t.rank && dim_is_const(t.axes[t.rank - 1].dim, &last) && last == 1)
+        diag_help(d, "drop the axis of size 1: `|> [..., 1] -> [...]`");
     return false;
 }
 

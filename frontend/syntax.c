@@ -219,8 +219,9 @@ static void no_definition(Parser *p, int i)
     Token t = p->tokens.at[i];
     Diag *d = diag_error(p->cx->diags, "E0101", (Span){p->source, t.lo, t.hi}, "%s begins no definition", token_text(p, i));
     diag_primary(d, "`import`, `dim`, `hyper`, `fn`, `layer`, `model` or `train` does");
-    const char *near = str_nearest(word_at(p, i), words, COUNT(words));
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    const char *near = str_nearest(word_at(p, i), words, COUNT(words)), *habit = habit_of_definition(word_at(p, i));
+    if (habit) diag_help(d, "%s", habit);
+    else if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
 static bool touches(Parser *p, int i)
@@ -228,19 +229,46 @@ static bool touches(Parser *p, int i)
     return i && i < p->tokens.n && p->tokens.at[i - 1].hi == p->tokens.at[i].lo;
 }
 
-/* What is written so in other languages. */
+/* A token where `among` and `also` might stand: what is mostly meant by it. */
+static const struct { int kind; const char *among, *also, *help; } misplaced[] = {
+    {T_PRIME, "a text", "a text", "a text stands in double quotes: `\"...\"`"},
+    {',', "where", "'{'", "several results stand in brackets: `-> (a: f32[N, 1], b: f32[N, 2])`"},
+    {T_SEP, "where", "'{'", "what it holds stands in `{` and `}`, the first of them in this line"},
+    {',', "the end of the line", "|>", "several items of one line are parted by `;`"},
+    {'.', "|>", "|>", "`|>` hands a value on: `x |> dense(8) |> relu`"},
+    {T_ARROW, "|>", "|>", "`|>` hands a value on: `x |> dense(8) |> relu`"},
+    {'>', "|>", "|>", "comparisons make no chains; `|>` hands a value on: `x |> dense(8) |> relu`"},
+    {'[', "|>", "|>", "parts are taken by `slice`, `take` and `split`; several results by as many names: `a, b = f(x)`"},
+    {'(', "'['", "'<'", "sizes stand in square brackets: `f32[N, 4]`"},
+    {'[', "a name", "'('", "a type begins with its dtype: `f32[N, 4]`"},
+};
+
+static const char *help_misplaced(Parser *p, int i, const char *const *expected, int n)
+{
+    int kind = p->tokens.at[i].kind;
+    if (kind == T_SEP && i > 1 && p->tokens.at[i - 2].kind == T_HYPER) return "a hyper has a value: `hyper H = 16`";
+    for (size_t k = 0; k < COUNT(misplaced); k++)
+        if (misplaced[k].kind == kind && has(expected, n, misplaced[k].among) && has(expected, n, misplaced[k].also))
+            return misplaced[k].help;
+    return NULL;
+}
+
+static const char *pair_at(Parser *p, int i)
+{
+    int kind = p->tokens.at[i].kind;
+    bool word = kind == T_NAME || is_keyword(kind);
+    return kind && (word || touches(p, i + 1)) ? habit_of_pair(word_at(p, i), word_at(p, i + 1)) : NULL;
+}
+
+/* What is written so in other languages: in the words here, in the first of the line, or at this place. */
 static const char *habit_at(Parser *p, int i, const char *const *expected, int n)
 {
-    Token t = p->tokens.at[i];
-    const char *here = word_at(p, i), *help = NULL;
-    if (t.kind == T_PRIME && has(expected, n, "a text")) return "a text stands in double quotes: `\"...\"`";
-    if (t.kind == '[' && touches(p, i) && has(expected, n, "|>"))
-        return "parts are taken by `slice`, `take` and `split`; several results by as many names: `a, b = f(x)`";
-    if (t.kind == ',' && has(expected, n, "where") && has(expected, n, "'{'"))
-        return "several results stand in brackets: `-> (a: f32[N, 1], b: f32[N, 2])`";
-    if (t.kind == T_SEP && i > 1 && p->tokens.at[i - 2].kind == T_HYPER) return "a hyper has a value: `hyper H = 16`";
-    if (i && (touches(p, i) || p->tokens.at[i - 1].kind == T_NAME)) help = habit_of_pair(word_at(p, i - 1), here);
-    return help || !touches(p, i + 1) ? help : habit_of_pair(here, word_at(p, i + 1));
+    int first = i;
+    while (!first_in_line(p, first)) first--;
+    const char *help = i ? pair_at(p, i - 1) : NULL;
+    if (!help) help = pair_at(p, i);
+    if (!help) help = pair_at(p, first);
+    return help ? help : help_misplaced(p, i, expected, n);
 }
 
 /* What was probably meant: a habit, a comparison, or a word of the language with a letter wrong. */

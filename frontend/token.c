@@ -1,5 +1,6 @@
 /* token.c: which line ends end an item, and where a forgotten } must have stood. */
 #include "frontend/ast.h"
+#include "frontend/habit.h"
 #include "frontend/token.h"
 #include "parse.h"
 
@@ -122,6 +123,7 @@ static void bad_word(Reader *r, Token t)
     d = diag_error(r->cx->diags, "E0102", span_of(r, t), shown ? "`%s` means nothing here"
                    : "a character that cannot be shown stands here", text);
     diag_primary(d, "not a character of the language");
+    if (habit_of_character(text)) diag_help(d, "%s", habit_of_character(text));
 }
 
 /* One word; the words behind it may be looked at. */
