@@ -153,7 +153,6 @@ typedef enum FrameField {
     FRAME_PARAMS, FRAME_OPT, FRAME_GRADS, FRAME_TOTALS, FRAME_WORK, FRAME_SEED, FRAME_STEP, FRAME_EPOCH,
     FRAME_FIRST_SAMPLE, FRAME_WEIGHT, FRAME_FLAGS, FRAME_FIELDS
 } FrameField;
-typedef VEC(const Dim *) DimList;
 typedef struct Frame {
     int hypers, symbols, inputs, outputs, sizes; /* first slot of each part; slots are of 8 bytes */
     DimList dims;            /* formulas in slots, from `sizes` on, of all graphs */

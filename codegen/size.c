@@ -34,32 +34,10 @@ static LLVMValueRef and_type(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, Typ
 }
 
 /* ---- sizes that are formulas: none may fall below 1 ---- */
-static void add_doubtful(Cg *cg, DimList *list, const Dim *d)
-{
-    Dims *ds = cg->program->dims;
-    if (dim_is_const(d, NULL) || dim_lone_symbol(d)) return; /* 1 or more, or checked by its bounds */
-    for (int i = 0; i < list->n; i++)
-        if (list->at[i] == d) return;
-    if (dim_at_most(ds, dim_const(ds, 1), d) != PROVED) vec_push(cg->arena, list, d);
-}
-
-static void add_doubtful_of(Cg *cg, DimList *list, const Block *b)
-{
-    for (const Node *n = b->first; n; n = n->next) {
-        for (int i = 0; i < n->nout; i++) {
-            Type t = n->out[i].type;
-            for (int k = 0; k < t.rank; k++) add_doubtful(cg, list, t.axes[k].dim);
-            if (t.range) add_doubtful(cg, list, t.range);
-        }
-        if (n->region) add_doubtful_of(cg, list, n->region);
-    }
-}
-
 static LLVMValueRef and_positive(Cg *cg, LLVMValueRef ok, LLVMValueRef *symbols, const Graph *g)
 {
     LLVMBuilderRef b = cg->builder;
-    DimList list = {0};
-    add_doubtful_of(cg, &list, g->body);
+    DimList list = graph_doubtful_sizes(g, cg->arena);
     for (int i = 0; i < list.n; i++) {
         LLVMValueRef size = dim_compute(cg, symbols, list.at[i]);
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSGE, size, const_i64(cg, 1), ""), "");

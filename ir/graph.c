@@ -250,6 +250,34 @@ void block_reads(const Block *region, Arena *a, Value ***out_values, int *out_n)
 
 /* ---- inputs and results of the whole ---- */
 
+static void add_doubtful(Dims *ds, Arena *a, DimList *list, const Dim *d)
+{
+    if (dim_is_const(d, NULL) || dim_lone_symbol(d)) return; /* 1 or more, or checked by its bounds */
+    for (int i = 0; i < list->n; i++)
+        if (list->at[i] == d) return;
+    if (dim_at_most(ds, dim_const(ds, 1), d) != PROVED) vec_push(a, list, d);
+}
+
+static void add_doubtful_of(const Block *b, Arena *a, DimList *list)
+{
+    Dims *ds = b->graph->program->dims;
+    for (const Node *n = b->first; n; n = n->next) {
+        for (int i = 0; i < n->nout; i++) {
+            Type t = n->out[i].type;
+            for (int k = 0; k < t.rank; k++) add_doubtful(ds, a, list, t.axes[k].dim);
+            if (t.range) add_doubtful(ds, a, list, t.range);
+        }
+        if (n->region) add_doubtful_of(n->region, a, list);
+    }
+}
+
+DimList graph_doubtful_sizes(const Graph *g, Arena *a)
+{
+    DimList list = {0};
+    add_doubtful_of(g->body, a, &list);
+    return list;
+}
+
 bool graph_is_first(const Graph *g) { return g->kind == GRAPH_INIT || g->kind == GRAPH_START; }
 
 void graph_find_rows(Graph *g)

@@ -302,6 +302,9 @@ Node *node_clone(const Node *n, Block *b, Value **map);
 void graph_add_result(Graph *g, Result r, Value *v); /* of type v's, where it has none */
 void graph_find_rows(Graph *g); /* sets rows from the inputs */
 bool graph_is_first(const Graph *g); /* whether it makes first values: INIT or START */
+typedef VEC(const Dim *) DimList;
+/* Sizes and ranges in it, each once, that are not proved to be 1 or more: where they are not, it cannot run. */
+DimList graph_doubtful_sizes(const Graph *g, Arena *a);
 long graph_drop_unread(Graph *g); /* nodes, but inputs, whose results nobody reads; gives their number */
 
 /* ---- program.c: everything one source file becomes ---- */
@@ -369,8 +372,8 @@ void program_drop_training(Program *p);         /* train blocks and the tensors 
 void program_freeze(Program *p);                /* and every parameter, whose values are given, becomes a constant */
 uint64_t program_weights_hash(const Program *p); /* of paths, dtypes and shapes of PARAM and STATE */
 uint64_t program_opt_hash(const Program *p);
-/* Sizes by Symbol.index near `wanted`, within their bounds, that keep the facts of the program and of g (or NULL). False:
-   none were found; then the bounds alone are kept. */
+/* Sizes by Symbol.index near `wanted`, within their bounds, that keep the facts of the program and of g (or NULL), in
+   which no size falls below 1. False: none were found; then the bounds alone are kept. */
 bool sizes_choose(const Program *p, const Graph *g, int64_t wanted, int64_t *out_symbols);
 /* Calls visit for every graph of the program, in a fixed order; stops and returns false when it does. */
 bool program_each_graph(Program *p, bool (*visit)(Graph *, void *), void *context);

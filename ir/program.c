@@ -186,6 +186,7 @@ static bool facts_keep(const Facts *facts, int64_t *symbols)
 bool sizes_choose(const Program *p, const Graph *g, int64_t wanted, int64_t *out_symbols)
 {
     Facts facts = {0};
+    const Dim *one = dim_const(p->dims, 1);
     for (int i = 0; i < p->symbols.n; i++) {
         const Symbol *s = p->symbols.at[i];
         int64_t size = wanted < s->low ? s->low : wanted > s->high ? s->high : wanted;
@@ -193,5 +194,8 @@ bool sizes_choose(const Program *p, const Graph *g, int64_t wanted, int64_t *out
     }
     for (int i = 0; i < p->facts.n; i++) vec_push(p->arena, &facts, p->facts.at[i]);
     for (int i = 0; g && i < g->facts.n; i++) vec_push(p->arena, &facts, g->facts.at[i]);
+    DimList doubtful = g ? graph_doubtful_sizes(g, p->arena) : (DimList){0};
+    for (int i = 0; i < doubtful.n; i++)
+        vec_push(p->arena, &facts, ((Fact){.condition = condition_compare(p->arena, OP_GE, doubtful.at[i], one)}));
     return facts_keep(&facts, out_symbols);
 }
