@@ -2,8 +2,11 @@
 #include "file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Four bits at a time. */
@@ -132,17 +135,27 @@ static bool fill(const nnrt_io *io, int file, const char *from, size_t n)
     return good;
 }
 
-int32_t nnrt__replace_file(nnrt_fault *fault, const nnrt_io *io, const char *path, const void *from, size_t n)
+static bool replace(const nnrt_io *io, const char *path, const void *from, size_t n)
 {
     char name[4096];
     int file = create_beside(io, path, name, sizeof name);
-    if (file < 0) return nnrt__failed_to(fault, "write", path);
+    if (file < 0) return false;
     if (fill(io, file, from, n) && !io->rename(io->user, name, path)) {
         io->sync_folder(io->user, path); /* some file systems refuse to: then they need it not */
-        return NNRT_OK;
+        return true;
     }
     int why = errno;
     io->remove(io->user, name);
     errno = why;
-    return nnrt__failed_to(fault, "write", path);
+    return false;
+}
+
+int32_t nnrt__replace_file(nnrt_fault *fault, const nnrt_io *io, const char *path, const void *from, size_t n)
+{
+    char real[PATH_MAX];
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* a pipe or a device would be gone */
+        return nnrt__fail(fault, NNRT_ERR_FILE, "%s: cannot write: it is no plain file", path);
+    const char *to = realpath(path, real) ? real : path; /* links to the file stay */
+    return replace(io, to, from, n) ? NNRT_OK : nnrt__failed_to(fault, "write", path);
 }

@@ -97,6 +97,29 @@ static void test_failed_save(void **state)
     assert_int_equal(access(missing, F_OK), -1);
 }
 
+/* What a link leads to is replaced, and the link stays; a pipe stays as well. */
+static void test_links_and_pipes(void **state)
+{
+    char link[160], pipe[160], message[640], target[160] = "";
+    Values v = sample, back = sample;
+    (void)state;
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    assert_int_equal(nnrt_save_params(&line_model, &back, path, NULL, 0), NNRT_OK);
+    assert_int_equal(symlink(path, link) | mkfifo(pipe, 0600), 0);
+    v.slope[0] = 55;
+    assert_int_equal(nnrt_save_params(&line_model, &v, link, NULL, 0), NNRT_OK);
+    assert_true(readlink(link, target, sizeof target - 1) > 0);
+    assert_string_equal(target, path);
+    assert_int_equal(nnrt_load_params(&line_model, &back, path, NULL, 0), NNRT_OK);
+    assert_true(back.slope[0] == 55);
+    assert_int_equal(nnrt_save_params(&line_model, &v, pipe, message, sizeof message), NNRT_ERR_FILE);
+    assert_non_null(strstr(message, "cannot write: it is no plain file"));
+    struct stat info;
+    assert_true(!lstat(pipe, &info) && S_ISFIFO(info.st_mode));
+    unlink(link), unlink(pipe);
+}
+
 /* A disk that is full in the middle of the file: the old one stays, and nothing beside it. */
 static void test_full_disk(void **state)
 {
@@ -267,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_failed_save),
+        cmocka_unit_test(test_links_and_pipes),
         cmocka_unit_test(test_other_models),   cmocka_unit_test(test_damaged_headers),
         cmocka_unit_test(test_long_name),      cmocka_unit_test(test_strange_files),
         cmocka_unit_test(test_every_damage),   cmocka_unit_test(test_full_disk),
