@@ -10,7 +10,7 @@ fn constants(header: &str) -> String {
         let words: Vec<&str> = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
         for pair in words.windows(2) {
             if let (true, Ok(value)) = (pair[0].starts_with("RINGS_"), pair[1].parse::<i64>()) {
-                writeln!(out, "#[allow(dead_code)]\npub const {}: i64 = {};", &pair[0]["RINGS_".len()..], value).unwrap();
+                writeln!(out, "#[allow(dead_code, non_upper_case_globals)]\npub const {}: i64 = {};", &pair[0]["RINGS_".len()..], value).unwrap();
             }
         }
     }
