@@ -152,8 +152,8 @@ static bool write_and_close(int fd, const void *data, size_t size, const char *p
 
 static bool write_beside(Arena *a, const char *path, const void *data, size_t size)
 {
-    char *temporary = str_format(a, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    char *temporary = str_format(a, "%s.XXXXXX.tmp", path);
+    int fd = mkostemps(temporary, 4, O_CLOEXEC);
     if (fd < 0) return false;
     if (write_and_close(fd, data, size, path, true) && !rename(temporary, path)) return true;
     int saved = errno;

@@ -30,16 +30,21 @@ static bool put(RunFolder *f, const char *name, const Text *text)
 }
 
 /* ---- what an earlier run left ---- */
-/* Files that a killed run had not finished. */
+/* A file that a killed run had not finished: `metrics.csv.X7ab2c.tmp`. */
+static bool is_unfinished(const char *name)
+{
+    static const char *const kinds[] = {".safetensors.", ".csv.", ".json.", ".svg.", ".html."};
+    bool known = false;
+    for (size_t i = 0; i < COUNT(kinds); i++) known |= strstr(name, kinds[i]) != NULL;
+    return known && str_ends(name, ".tmp");
+}
+
 static void remove_unfinished(RunFolder *f)
 {
     DIR *d = opendir(f->path);
     if (!d) return;
-    for (struct dirent *e; (e = readdir(d));) {
-        const char *end = strstr(e->d_name, ".safetensors.");
-        size_t n = strlen(e->d_name);
-        if (end && n > 4 && !strcmp(e->d_name + n - 4, ".tmp")) unlink(inside(f, e->d_name));
-    }
+    for (struct dirent *e; (e = readdir(d));)
+        if (is_unfinished(e->d_name)) unlink(inside(f, e->d_name));
     closedir(d);
 }
 

@@ -86,7 +86,7 @@ int close(int fd)
 int rename(const char *from, const char *to) { return error && FAILS(false) ? -1 : (int)syscall(SYS_rename, from, to); }
 int mkstemp(char *name) { return error && FAILS(false) ? -1 : NEXT(mkstemp)(name); }
 int mkstemps(char *name, int end) { return error && FAILS(false) ? -1 : NEXT(mkstemps)(name, end); }
-int mkostemp(char *name, int flags) { return error && FAILS(false) ? -1 : NEXT(mkostemp)(name, flags); }
+int mkostemps(char *name, int end, int flags) { return error && FAILS(false) ? -1 : NEXT(mkostemps)(name, end, flags); }
 int open(const char *path, int flags, ...)
 {
     __builtin_va_list ap;
