@@ -169,6 +169,21 @@ static int32_t gather(const nnrt_feed *f, const int64_t *rows, int64_t n)
     return NNRT_OK;
 }
 
+/* A batch is nobody's: the sample is told by its place in the source. */
+static int32_t explain_index(const nnrt_feed *f, int64_t first, int64_t n)
+{
+    for (uint32_t i = 0; i < f->info->ninputs; i++) {
+        const nnrt_view *v = &f->info->inputs[i];
+        int64_t value, width = f->row_bytes[i] / (int64_t)nnrt_dtype_bytes(v->dtype);
+        int64_t k = nnrt__index_outside(v, f->buffers[i], n * width, &value);
+        if (k < 0) continue;
+        return nnrt__fail(&f->session->fault, NNRT_ERR_INDEX, "`%s` of `%s` (%s) holds %lld in sample %lld, counted from 0; "
+                          "its values lie in 0..%lld", v->name, f->info->name, v->where, (long long)value,
+                          (long long)f->order[first + k / width], (long long)v->range - 1);
+    }
+    return NNRT_ERR_INDEX;
+}
+
 int32_t nnrt__feed_run(nnrt_feed *f, int64_t first, int64_t n, double weight)
 {
     int32_t status = n == f->bound ? NNRT_OK : bind_rows(f, n);
@@ -177,7 +192,8 @@ int32_t nnrt__feed_run(nnrt_feed *f, int64_t first, int64_t n, double weight)
     f->session->clock.first_sample = (uint64_t)first;
     f->session->clock.weight = weight;
     nnrt_clear_totals(f->session, f->entry);
-    return nnrt_run(f->session, f->entry);
+    status = nnrt_run(f->session, f->entry);
+    return status == NNRT_ERR_INDEX ? explain_index(f, first, n) : status;
 }
 
 int64_t nnrt__feed_rows(const nnrt_feed *f)

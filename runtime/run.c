@@ -132,18 +132,25 @@ static int64_t index_at(const void *data, uint32_t dtype, int64_t i)
     }
 }
 
+int64_t nnrt__index_outside(const nnrt_view *v, const void *data, int64_t n, int64_t *out_value)
+{
+    for (int64_t k = 0; v->range > 0 && k < n; k++) {
+        *out_value = index_at(data, v->dtype, k);
+        if (*out_value < 0 || *out_value >= v->range) return k;
+    }
+    return -1;
+}
+
 static int32_t explain_index(nnrt_session *s, const nnrt_entry *e, const nnrt_binding *b)
 {
     for (uint32_t i = 0; i < e->ninputs; i++) {
         const nnrt_view *v = &e->inputs[i];
-        int64_t n = (int64_t)(b->slots[i].bytes / nnrt_dtype_bytes(v->dtype));
-        for (int64_t k = 0; v->range > 0 && k < n; k++) {
-            int64_t value = index_at(b->slots[i].data, v->dtype, k);
-            if (value < 0 || value >= v->range)
-                return nnrt__fail(&s->fault, NNRT_ERR_INDEX, "`%s` of `%s` (%s) holds %lld at element %lld; its values "
-                                  "lie in 0..%lld", v->name, e->name, v->where, (long long)value, (long long)k,
-                                  (long long)v->range - 1);
-        }
+        int64_t value, n = (int64_t)(b->slots[i].bytes / nnrt_dtype_bytes(v->dtype));
+        int64_t k = nnrt__index_outside(v, b->slots[i].data, n, &value);
+        if (k < 0) continue;
+        return nnrt__fail(&s->fault, NNRT_ERR_INDEX, "`%s` of `%s` (%s) holds %lld at element %lld; its values "
+                          "lie in 0..%lld", v->name, e->name, v->where, (long long)value, (long long)k,
+                          (long long)v->range - 1);
     }
     return nnrt__fail(&s->fault, NNRT_ERR_INDEX, "`%s` met an index value outside its range", e->name);
 }

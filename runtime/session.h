@@ -56,6 +56,8 @@ int32_t nnrt__prepare(nnrt_session *s);
 
 /* A training that has not begun; the clock stays. */
 void nnrt__reset_cursor(nnrt_session *s);
+/* run.c: the first element of an index that lies outside its range, and its value; -1: none. */
+int64_t nnrt__index_outside(const nnrt_view *v, const void *data, int64_t n, int64_t *out_value);
 uint32_t nnrt__most_totals(const nnrt_model *m);
 /* nnrt_save_checkpoint by other system calls. */
 int32_t nnrt__save_checkpoint(nnrt_session *s, const nnrt_io *io, const char *path);

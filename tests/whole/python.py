@@ -209,6 +209,11 @@ model many(x: f32[N, 3], k: i32<kind>[N]) -> (chances: f32[N, kind], mean: f32) 
 
 model half(x: f32[N, 3]) -> f32[N] = sum(x, over = last) * 0.5
 model twice(x: f32[N, 3]) -> f32[2*N, 3] = concat(x, -x, over = first)
+train many(x, k) {
+  chances, _ = many(x, k)
+  loss mean(chances)
+  optimizer sgd
+}
 """
 
 
@@ -226,6 +231,8 @@ def several_models():
     assert np.array_equal(session.predict(x, name="twice"), np.concatenate([x, -x]))
     k[3] = 2
     refused(nnc.NnrtError, r"`k` of `many` \(many.nn:5\) holds 2 at element 3; its values lie in 0..1", lambda: session.predict(x, k))
+    refused(nnc.NnrtError, r"`k` of `many` \(many.nn:12\) holds 2 in sample 3, counted from 0; its values lie in 0..1",
+            lambda: session.fit(x, k, batch=1))
     refused(nnc.NnrtError, r"error\[E0", lambda: nnc.compile(POINTS, "x.so"))
     print("several models, several outputs, labels")
 
