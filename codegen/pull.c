@@ -83,10 +83,7 @@ static Place value_place(Cg *cg, const Value *v)
 {
     const Node *n = v->def;
     if (n->op == OP_INPUT) return (Place){AREA_INPUT, n->attr.index, NULL};
-    if (n->op != OP_TENSOR) return v->place;
-    const Tensor *t = &cg->program->tensors.at[n->attr.index];
-    Area area = n->grad_area ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
-    return (Place){area, 0, dim_const(cg->program->dims, t->offset)};
+    return n->op == OP_TENSOR ? place_of_tensor(cg->program, n->attr.index, n->grad_area) : v->place;
 }
 
 /* A frozen parameter, or what is a view of it: the tensor at that place is a constant of its own. */

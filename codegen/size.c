@@ -153,10 +153,8 @@ static const Dim *kernel_depth(Dims *ds, const Node *kernel)
         if (n->op == OP_SCATTER_ADD) one = type_size(ds, n->in[1]->type);
         for (int i = 0; n->op == OP_CONTRACT && i < n->attr.contract->nlabels; i++) {
             const ContractAttr *c = n->attr.contract;
-            bool summed = true;
-            for (int k = 0; k < c->nout; k++) summed &= c->out[k] != i;
             one = i == 0 ? dim_const(ds, 2) : one;
-            one = summed ? dim_mul(ds, one, c->sizes[i]) : one;
+            one = label_is_summed(c, i) ? dim_mul(ds, one, c->sizes[i]) : one;
         }
         depth = dim_add(ds, depth, one);
     }

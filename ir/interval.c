@@ -266,11 +266,8 @@ static Interval contraction(const Walk *w, const Node *n)
 {
     const ContractAttr *c = n->attr.contract;
     int64_t count = 1;
-    for (int label = 0; label < c->nlabels; label++) {
-        bool kept = false;
-        for (int i = 0; i < c->nout; i++) kept |= c->out[i] == label;
-        if (!kept) count *= known(c->sizes[label]);
-    }
+    for (int label = 0; label < c->nlabels; label++)
+        if (label_is_summed(c, label)) count *= known(c->sizes[label]);
     return sum_of(product(of(w, n->in[0]), of(w, n->in[1])), count);
 }
 

@@ -366,6 +366,7 @@ int program_add_tensor(Program *p, Tensor t);
 void program_place_tensors(Program *p);         /* offsets and area sizes */
 int program_find_tensor(const Program *p, const char *path); /* -1 */
 int64_t tensor_bytes(const Program *p, const Tensor *t);
+Place place_of_tensor(const Program *p, int index, bool grad); /* of the tensor, or of its gradient */
 /* "digits.nn:8": of the span, or where the user's text applied what the site is of. */
 const char *program_line(const Program *p, Span span, const Site *site);
 void program_drop_training(Program *p);         /* train blocks and the tensors of their optimizers */
@@ -400,6 +401,9 @@ bool move_is_view(const MoveAttr *m); /* same elements in the same row-major ord
    min: from their first element); chains join in a fixed halving tree (chain i with i + S/2, then S/4, ...); where the
    reduced size is not known at compile time it is cut in blocks of B, joined ascending. ---- */
 typedef struct Order { int chains; int64_t block; } Order; /* block 0: not cut */
+bool label_is_summed(const ContractAttr *c, int label); /* no axis of the result bears it */
+/* In which order they are walked, slowest first: as operand a has them, then those that only b has. Gives their number. */
+int summed_labels(const ContractAttr *c, int out[2 * MAX_RANK]);
 Order order_of_contract(const Node *n);        /* by the width of its last output axis; block for the slowest summed label */
 Order order_of_reduce(Type operand, int axis); /* the operand as it is when this axis goes: later reduced axes are gone */
 

@@ -3,18 +3,30 @@
 
 enum { CHAINS_ALONG_ROW = 64, BLOCK_OF_ROW = 4096, BLOCK_OF_COLUMN = 256, BLOCK_OF_CONTRACT = 256 };
 
-static bool label_stays(const ContractAttr *c, int label)
+static bool bears(const int *labels, int n, int label)
 {
-    for (int i = 0; i < c->nout; i++)
-        if (c->out[i] == label) return true;
+    for (int i = 0; i < n; i++)
+        if (labels[i] == label) return true;
     return false;
+}
+
+bool label_is_summed(const ContractAttr *c, int label) { return !bears(c->out, c->nout, label); }
+
+int summed_labels(const ContractAttr *c, int out[2 * MAX_RANK])
+{
+    int n = 0;
+    for (int i = 0; i < c->na; i++)
+        if (label_is_summed(c, c->a[i])) out[n++] = c->a[i];
+    for (int i = 0; i < c->nb; i++)
+        if (label_is_summed(c, c->b[i]) && !bears(c->a, c->na, c->b[i])) out[n++] = c->b[i];
+    return n;
 }
 
 /* Is the number of summed products known when the model is compiled? */
 static bool summed_is_known(const ContractAttr *c)
 {
     for (int label = 0; label < c->nlabels; label++)
-        if (!label_stays(c, label) && !dim_known(c->sizes[label], NULL)) return false;
+        if (label_is_summed(c, label) && !dim_known(c->sizes[label], NULL)) return false;
     return true;
 }
 

@@ -34,6 +34,13 @@ int64_t tensor_bytes(const Program *p, const Tensor *t)
     return bytes;
 }
 
+Place place_of_tensor(const Program *p, int index, bool grad)
+{
+    const Tensor *t = &p->tensors.at[index];
+    Area area = grad ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
+    return (Place){.area = area, .offset = dim_const(p->dims, t->offset)};
+}
+
 const char *program_line(const Program *p, Span span, const Site *site)
 {
     while (site && site->applied) site = site->applied;

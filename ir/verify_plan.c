@@ -17,13 +17,6 @@ static bool same_place(Place a, Place b)
     return a.area == b.area && a.index == b.index && a.offset == b.offset;
 }
 
-static Place tensor_place(const Program *p, int index, bool grad)
-{
-    const Tensor *t = &p->tensors.at[index];
-    Area area = grad ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
-    return (Place){.area = area, .offset = dim_const(p->dims, t->offset)};
-}
-
 static bool place_is_complete(Place p)
 {
     bool bound = p.area == AREA_INPUT || p.area == AREA_OUTPUT;
@@ -41,7 +34,7 @@ static void verify_place(Verifier *v, const Node *n)
             verify_fail(v, n, "a view lies elsewhere than what it shows");
         else if (n->op == OP_INPUT && (at.area != AREA_INPUT || at.index != n->attr.index))
             verify_fail(v, n, "an input lies elsewhere than the host binds it");
-        else if (n->op == OP_TENSOR && !same_place(at, tensor_place(p, n->attr.index, n->grad_area)))
+        else if (n->op == OP_TENSOR && !same_place(at, place_of_tensor(p, n->attr.index, n->grad_area)))
             verify_fail(v, n, "`%s` lies elsewhere than the table says", p->tensors.at[n->attr.index].path);
     }
 }
@@ -55,7 +48,7 @@ static void verify_result_places(Verifier *v)
         bool good = true;
         if (r->kind == RESULT_OUTPUT) good = at.area == AREA_OUTPUT && at.index == r->index;
         if (r->kind == RESULT_NEXT || r->kind == RESULT_GRAD)
-            good = same_place(at, tensor_place(g->program, r->index, r->kind == RESULT_GRAD));
+            good = same_place(at, place_of_tensor(g->program, r->index, r->kind == RESULT_GRAD));
         if (!good)
             verify_fail(v, g->body->last, "result `%s` lies elsewhere than the host reads it",
                         r->name ? r->name : "out");

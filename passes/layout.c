@@ -10,11 +10,6 @@ static int find_label(const int *labels, int n, int label)
     return -1;
 }
 
-static bool label_is_summed(const ContractAttr *c, int label)
-{
-    return find_label(c->out, c->nout, label) < 0;
-}
-
 /* May b stand in a's place? It has to bear all summed labels, in the order of the walk, beside its own. */
 static bool may_swap(const ContractAttr *c, int nwalk)
 {
@@ -60,22 +55,11 @@ static bool turn_operand(Node *n, int slot, int *labels, int *rank, const int *w
     return true;
 }
 
-/* The order in which summed labels are walked: a's, then those that only b has. Returns their number. */
-static int summed_walk(const ContractAttr *c, int *out)
-{
-    int n = 0;
-    for (int i = 0; i < c->na; i++)
-        if (label_is_summed(c, c->a[i])) out[n++] = c->a[i];
-    for (int i = 0; i < c->nb; i++)
-        if (label_is_summed(c, c->b[i]) && find_label(c->a, c->na, c->b[i]) < 0) out[n++] = c->b[i];
-    return n;
-}
-
 /* After a swap: puts the summed labels of a in the order in which they were walked before. */
 static void keep_walk(Node *n, ContractAttr *c, const int *walk, int nwalk)
 {
     int now[2 * MAX_RANK], wanted[3 * MAX_RANK], k = 0;
-    summed_walk(c, now);
+    summed_labels(c, now);
     bool same = true;
     for (int i = 0; i < nwalk; i++) same = same && now[i] == walk[i];
     if (same) return;
@@ -101,7 +85,7 @@ static bool layout_contract(Node *n)
     ContractAttr *c = arena_copy(n->parent->graph->program->arena, n->attr.contract, sizeof *c);
     n->attr.contract = c;
     if (c->nout == 0) return false;
-    int last = c->out[c->nout - 1], walk[2 * MAX_RANK], nwalk = summed_walk(c, walk);
+    int last = c->out[c->nout - 1], walk[2 * MAX_RANK], nwalk = summed_labels(c, walk);
     bool swap = find_label(c->b, c->nb, last) < 0 && may_swap(c, nwalk);
     if (swap) {
         swap_operands(n, c);

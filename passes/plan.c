@@ -107,13 +107,6 @@ static void wait_for_all(Schedule *s, int writer, const Readers *readers)
     }
 }
 
-static Place tensor_place(const Program *p, int index, bool grad)
-{
-    const Tensor *t = &p->tensors.at[index];
-    Area area = grad ? AREA_GRADS : t->role == ROLE_OPT ? AREA_OPT : AREA_PARAMS;
-    return (Place){area, 0, dim_const(p->dims, t->offset)};
-}
-
 /* Writes result i over the tensor it follows: by the kernel that computes it, else by a copy at the end. */
 static void write_next(Schedule *s, int i)
 {
@@ -130,7 +123,7 @@ static void write_next(Schedule *s, int i)
         pass_count("plan.copy", 1);
     }
     wait_for_all(s, writer, &readers);
-    end->in[i]->place = tensor_place(s->graph->program, tensor, false);
+    end->in[i]->place = place_of_tensor(s->graph->program, tensor, false);
 }
 
 /* ---- places ---- */
@@ -139,7 +132,7 @@ static void place_leaf(const Graph *g, Node *n)
     if (n->op == OP_INPUT)
         n->out[0].place = (Place){AREA_INPUT, n->attr.index, NULL};
     else if (n->op == OP_TENSOR)
-        n->out[0].place = tensor_place(g->program, n->attr.index, n->grad_area);
+        n->out[0].place = place_of_tensor(g->program, n->attr.index, n->grad_area);
 }
 
 static void place_results(Graph *g)
@@ -150,7 +143,7 @@ static void place_results(Graph *g)
         if (r->kind == RESULT_OUTPUT)
             end->in[i]->place = (Place){AREA_OUTPUT, r->index, NULL};
         else if (r->kind == RESULT_GRAD)
-            end->in[i]->place = tensor_place(g->program, r->index, true);
+            end->in[i]->place = place_of_tensor(g->program, r->index, true);
     }
 }
 

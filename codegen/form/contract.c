@@ -319,13 +319,6 @@ static void columns_emit(Cg *cg, void *context)
 }
 
 /* ---- the shape of the tile ---- */
-static bool label_in(const int *labels, int n, int label)
-{
-    for (int i = 0; i < n; i++)
-        if (labels[i] == label) return true;
-    return false;
-}
-
 /* Along the last axis operands lie in memory as vectors. Where it has size 1, what follows the sum is worth more as
    vectors along the axis before it, if the sum is short: its operands are then gathered. */
 int contract_column(const Node *n)
@@ -336,7 +329,7 @@ int contract_column(const Node *n)
     int last = c->nout - 1;
     if (last < 1 || !dim_known(c->sizes[c->out[last]], &width) || width != 1) return last;
     for (int i = 0; i < c->nlabels; i++) {
-        if (label_in(c->out, c->nout, i)) continue;
+        if (!label_is_summed(c, i)) continue;
         if (!dim_known(c->sizes[i], &size)) return last;
         depth *= size;
     }
@@ -365,14 +358,10 @@ static void choose_tile(Cg *cg, Contract *c)
 
 static void find_summed(Cg *cg, Contract *c)
 {
-    const ContractAttr *a = c->attr;
-    c->depth_dim = dim_const(cg->program->dims, 1);
-    for (int i = 0; i < a->na + a->nb; i++) {
-        int label = i < a->na ? a->a[i] : a->b[i - a->na];
-        if (label_in(a->out, a->nout, label) || label_in(c->summed, c->nsummed, label)) continue;
-        c->summed[c->nsummed++] = label;
-        c->depth_dim = dim_mul(cg->program->dims, c->depth_dim, a->sizes[label]);
-    }
+    Dims *ds = cg->program->dims;
+    c->nsummed = summed_labels(c->attr, c->summed);
+    c->depth_dim = dim_const(ds, 1);
+    for (int i = 0; i < c->nsummed; i++) c->depth_dim = dim_mul(ds, c->depth_dim, c->attr->sizes[c->summed[i]]);
 }
 
 void form_contract(Cg *cg, LLVMValueRef lo, LLVMValueRef hi)

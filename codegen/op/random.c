@@ -36,9 +36,7 @@ static void philox(Cg *cg, LLVMValueRef c[4], LLVMValueRef key[2], int lanes)
 /* Where the sample axis comes first, the row counts from the first sample, and elements within the row. */
 static void find_place(Cg *cg, Type t, const Index *ix, LLVMValueRef *element, LLVMValueRef *row)
 {
-    const Dim *rows = cg->kernel->graph->rows;
-    int64_t number;
-    if (t.rank == 0 || !rows || !dim_same(t.axes[0].dim, rows) || dim_is_const(rows, &number)) {
+    if (!random_by_row(cg->kernel->graph, t)) {
         *element = ix_lanes(cg, index_flatten(cg, t, ix));
         *row = const_i64(cg, 0);
         return;

@@ -14,7 +14,7 @@ static LLVMValueRef lowest(Cg *cg, DType t, int lanes, bool highest)
 {
     if (dtype_is_float(t)) return const_number(cg, t, highest ? INFINITY : -INFINITY, lanes);
     int bits = 8 * dtype_bytes(t);
-    uint64_t least = t == DT_U8 || t == DT_BOOL ? 0 : (uint64_t)1 << (bits - 1);
+    uint64_t least = t == DT_U8 ? 0 : (uint64_t)1 << (bits - 1);
     LLVMTypeRef type = lane_type(cg, t, 1);
     return splat(cg, LLVMConstInt(type, highest ? ~least : least, false), lanes);
 }
@@ -31,8 +31,7 @@ Fold fold_start(Cg *cg, const Node *n, int lanes)
 Fold fold_blocks_start(Cg *cg, const Node *n, int lanes)
 {
     DType t = n->in[0]->type.dtype;
-    if (n->op == OP_SUM || n->op == OP_MEAN)
-        return (Fold){const_number(cg, t, dtype_is_float(t) ? -0.0 : 0, lanes), NULL};
+    if (n->op == OP_SUM) return (Fold){const_number(cg, t, dtype_is_float(t) ? -0.0 : 0, lanes), NULL};
     return fold_start(cg, n, lanes);
 }
 
@@ -40,7 +39,7 @@ static LLVMValueRef compare(Cg *cg, DType t, LLVMRealPredicate real, LLVMIntPred
                             LLVMIntPredicate without, LLVMValueRef a, LLVMValueRef b)
 {
     if (dtype_is_float(t)) return LLVMBuildFCmp(cg->builder, real, a, b, "");
-    return LLVMBuildICmp(cg->builder, t == DT_U8 || t == DT_BOOL ? without : with_sign, a, b, "");
+    return LLVMBuildICmp(cg->builder, t == DT_U8 ? without : with_sign, a, b, "");
 }
 
 static LLVMValueRef is_nan(Cg *cg, DType t, LLVMValueRef v)
@@ -108,16 +107,9 @@ Fold fold_select(Cg *cg, LLVMValueRef mask, Fold yes, Fold no)
 
 LLVMValueRef fold_finish(Cg *cg, const Node *n, Fold all)
 {
-    LLVMBuilderRef b = cg->builder;
-    int lanes = lanes_of(all.value), axis;
-    LLVMTypeRef type = lane_type(cg, n->out[0].type.dtype, lanes);
-    if (n->op == OP_ARGMAX)
-        return dtype_is_float(n->out[0].type.dtype) ? LLVMBuildSIToFP(b, all.place, type, "")
-                                                    : LLVMBuildIntCast2(b, all.place, type, true, "");
-    if (n->op != OP_MEAN) return all.value;
-    LLVMTypeRef one = lane_type(cg, n->out[0].type.dtype, 1);
-    LLVMValueRef size = LLVMBuildSIToFP(b, dim_value(cg, reduce_axis(n, &axis).dim), one, "");
-    return LLVMBuildFDiv(b, all.value, splat(cg, size, lanes), "");
+    if (n->op != OP_ARGMAX) return all.value;
+    LLVMTypeRef type = lane_type(cg, n->out[0].type.dtype, lanes_of(all.value));
+    return LLVMBuildIntCast2(cg->builder, all.place, type, true, "");
 }
 
 LLVMValueRef emit_reduce(Cg *cg, const Node *n, const Index *ix)

@@ -17,13 +17,6 @@ static Bearer label_bearer(const Node *n, int label)
     return r;
 }
 
-static bool label_is_summed(const ContractAttr *c, int label)
-{
-    for (int k = 0; k < c->nout; k++)
-        if (c->out[k] == label) return false;
-    return true;
-}
-
 static bool check_operand_rank(Infer *i, int slot, int want)
 {
     const Value *v = i->node->in[slot];
@@ -152,18 +145,6 @@ static void walk_prepare(Walk *w, Eval *e, const ContractAttr *c, const Array *a
     }
 }
 
-/* Summed labels in the order of operand a, then those that only b has. */
-static void walk_summed(Walk *w, const ContractAttr *c)
-{
-    bool seen[3 * MAX_RANK] = {false};
-    for (int k = 0; k < c->na + c->nb; k++) {
-        int label = k < c->na ? c->a[k] : c->b[k - c->na];
-        if (seen[label] || !label_is_summed(c, label)) continue;
-        seen[label] = true;
-        w->labels[w->n++] = label;
-    }
-}
-
 typedef struct Product { const Num *a, *b; const Walk *walk; DType dtype; bool fused; } Product;
 
 static Num add_product(const void *context, int64_t k, Num chain)
@@ -179,7 +160,7 @@ void eval_contract(Eval *e, const Node *n)
     Array *y = eval_write(e, n, 0);
     Walk out = {.n = c->nout}, summed = {0};
     for (int k = 0; k < c->nout; k++) out.labels[k] = c->out[k];
-    walk_summed(&summed, c);
+    summed.n = summed_labels(c, summed.labels);
     walk_prepare(&out, e, c, a, b);
     walk_prepare(&summed, e, c, a, b);
     Order order = order_of_contract(n);
