@@ -88,6 +88,7 @@ bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t 
 bool path_is_endless(const char *path); /* a pipe or a device: reading it may never end */
 const char *path_real(Arena *a, const char *path); /* the file that a link leads to; `path` where there is none */
 bool path_same(const char *a, const char *b);      /* one file, by whatever names */
+bool folder_make(const char *path);                /* true where it is there already; errno on failure */
 /* Whole file or nothing: a temporary name beside it, synced, renamed; its mode and links to it stay. A pipe or a device
    takes the bytes as they come. errno on failure. */
 bool write_file(const char *path, const void *data, size_t size);

@@ -74,6 +74,13 @@ bool path_same(const char *a, const char *b)
     return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+bool folder_make(const char *path)
+{
+    struct stat info;
+    if (!mkdir(path, 0777)) return true;
+    return errno == EEXIST && !stat(path, &info) && S_ISDIR(info.st_mode);
+}
+
 bool read_file(Arena *a, const char *path, size_t most, char **out_data, size_t *out_size)
 {
     bool standard = !strcmp(path, "-");

@@ -31,5 +31,6 @@ void jit_close(Jit *j);
 const char *const *codegen_levels(int *out_n);
 const char *codegen_native_level(void);
 bool codegen_level_runs_here(const char *level);
+bool codegen_has_target(Cx *cx, const CodegenOptions *options); /* false after a message */
 bool codegen_is_bare(const CodegenOptions *options); /* for machines without a system: objects only */
 #endif

@@ -1,5 +1,6 @@
 /* The table of levels: which of them is meant, and which this machine runs. */
 #include "codegen/target/target.h"
+#include <string.h>
 
 static const Target targets[] = {
 #define TARGET(name, arch, triple, cpu, features, bytes, registers, fma, rounding, needs) \
@@ -55,6 +56,29 @@ static const Target *target_first(const char *triple)
     return NULL;
 }
 
+/* What other compilers call a machine that a triple here begins with. */
+static const struct { const char *name, *own; } other_names[] = {
+    {"arm64", "aarch64"}, {"armv8", "aarch64"},   {"amd64", "x86_64"},
+    {"x86", "x86_64"},    {"arm", "thumbv7em"}, {"cortex", "thumbv7em"},
+};
+
+/* The target whose triple begins as this one does, or nearly so. */
+static const Target *target_near(Arena *arena, const char *triple)
+{
+    const char *word = str_copy_n(arena, triple, strcspn(triple, "-")), *machines[COUNT(targets)];
+    for (size_t i = 0; i < COUNT(other_names); i++)
+        if (str_equal(word, other_names[i].name)) word = other_names[i].own;
+    size_t length = strlen(word);
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        machines[i] = str_copy_n(arena, targets[i].triple, strcspn(targets[i].triple, "-"));
+        if (length > 3 && (str_starts(machines[i], word) || str_starts(word, machines[i]))) return &targets[i];
+    }
+    const char *near = str_nearest(word, machines, COUNT(targets));
+    for (size_t i = 0; near && i < COUNT(targets); i++)
+        if (str_equal(machines[i], near)) return &targets[i];
+    return NULL;
+}
+
 static void refuse_triple(Cx *cx, const char *triple)
 {
     Text t = {.arena = cx->arena};
@@ -62,11 +86,23 @@ static void refuse_triple(Cx *cx, const char *triple)
     for (size_t i = 0; i < COUNT(targets); i++)
         if (target_first(targets[i].triple) == &targets[i]) text_add(&t, "%s`%s`", t.n ? ", " : "", targets[i].triple);
     diag_note(d, "known are %s", text_done(&t));
+    const Target *near = target_near(cx->arena, triple);
+    if (target_named(triple)) diag_help(d, "`%s` is no triple but a level: `-march=%s`", triple, triple);
+    else if (near) diag_help(d, "did you mean `--target=%s`?", near->triple);
+}
+
+/* The level whose name is nearest, or holds what was written: "v3". */
+static const char *level_near(const char *march, const char *const *names, int n)
+{
+    const char *near = str_nearest(march, names, n);
+    for (int i = 0; i < n && !near && strlen(march) > 1; i++)
+        if (strstr(names[i], march)) near = names[i];
+    return near;
 }
 
 static void refuse_level(Cx *cx, const char *triple, const char *march)
 {
-    const char *names[COUNT(targets)];
+    const char *names[COUNT(targets) + 1];
     Text t = {.arena = cx->arena};
     int n = 0;
     Diag *d = diag_error(cx->diags, "E0430", NO_SPAN, "no code can be made for `%s`%s%s%s", march,
@@ -76,8 +112,9 @@ static void refuse_level(Cx *cx, const char *triple, const char *march)
         names[n++] = targets[i].name;
         text_add(&t, "%s`%s`", n > 1 ? ", " : "", targets[i].name);
     }
-    const char *near = str_nearest(march, names, n);
-    if (near) diag_help(d, "did you mean `-march=%s`?", near);
+    if (!triple) names[n++] = "native";
+    const char *near = level_near(march, names, n);
+    if (near) diag_help(d, "did you mean `%s`?", near);
     diag_note(d, "known are %s%s", text_done(&t), triple ? "" : ", and `native`, the best of these that runs here");
 }
 
@@ -98,6 +135,8 @@ const Target *target_chosen(Cx *cx, const CodegenOptions *o)
 }
 
 /* ---- for those outside ---- */
+bool codegen_has_target(Cx *cx, const CodegenOptions *o) { return target_chosen(cx, o) != NULL; }
+
 const char *const *codegen_levels(int *out_n)
 {
     static const char *const names[] = {

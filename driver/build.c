@@ -11,15 +11,6 @@ int model_finish(const Args *a, int status)
     return status;
 }
 
-static bool parse_real(const Args *a, DType *out)
-{
-    const char *text = args_text(a, OPT_REAL);
-    *out = text ? dtype_named(text) : DT_F32;
-    if (*out == DT_F32 || *out == DT_F64) return true;
-    usage_error("--real is f32 or f64, not `%s`", text);
-    return false;
-}
-
 static bool parse_defines(Args *a, Define **out)
 {
     int n = a->values[OPT_DEFINE].n;
@@ -27,10 +18,16 @@ static bool parse_defines(Args *a, Define **out)
     for (int i = 0; i < n; i++) {
         const char *text = a->values[OPT_DEFINE].at[i], *equals = strchr(text, '=');
         if (!equals || equals == text) {
-            usage_error("-D wants NAME=VALUE, not `%s`", text);
+            usage_error("-D wants NAME=VALUE, as in -D H=32, not `%s`", text);
             return false;
         }
         (*out)[i] = (Define){str_copy_n(a->cx->arena, text, (size_t)(equals - text)), equals + 1};
+        for (int k = 0; k < i; k++) {
+            if (!str_equal((*out)[k].name, (*out)[i].name) || str_equal((*out)[k].value, equals + 1)) continue;
+            usage_error("-D %s and -D %s contradict each other: which of them is meant?", a->values[OPT_DEFINE].at[k],
+                        text);
+            return false;
+        }
     }
     return true;
 }
@@ -50,10 +47,10 @@ Program *build_graphs(Args *a, int *out_status)
     const char *path = a->operands.at[0];
     FrontendOptions o = {
         .name = args_text(a, OPT_NAME), .std_dir = args_text(a, OPT_STD), .weights = args_text(a, OPT_WEIGHTS),
-        .ndefines = a->values[OPT_DEFINE].n};
+        .real = args_has(a, OPT_REAL) ? dtype_named(args_text(a, OPT_REAL)) : DT_F32, .ndefines = a->values[OPT_DEFINE].n};
     Define *defines;
     *out_status = EXIT_USAGE;
-    if (!parse_real(a, &o.real) || !parse_defines(a, &defines) || !check_std(a)) return NULL;
+    if (!parse_defines(a, &defines) || !check_std(a)) return NULL;
     o.defines = defines;
     errno = 0;
     Program *p = frontend_load(a->cx, path, &o);
@@ -79,12 +76,11 @@ static bool pass_named(const char *name, bool must_be_optional)
         usage_error("the pass `%s` cannot be left out", name);
         return false;
     }
-    const char *near = str_nearest(name, names, n);
-    if (near)
-        usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
-    else
-        usage_error("there is no pass `%s`; the first is `%s`, the last is `%s`, and --time-passes lists all", name,
-                    names[0], names[n - 1]);
+    names[n] = "all";
+    const char *near = str_nearest(name, names, must_be_optional ? n : n + 1);
+    if (near) usage_error("there is no pass `%s`; did you mean `%s`?", name, near);
+    else usage_error("there is no pass `%s`; the first is `%s`, the last is `%s`, and --time-passes lists all", name,
+                     names[0], names[n - 1]);
     return false;
 }
 
@@ -111,10 +107,31 @@ static int leave_out(const Args *a, Program *p)
     return EXIT_GOOD;
 }
 
+CodegenOptions codegen_options(const Args *a)
+{
+    int64_t level = 2;
+    const char *march = args_text(a, OPT_MARCH);
+    args_count(a, OPT_LEVEL, 0, &level);
+    return (CodegenOptions){.march = march ? march : args_text(a, OPT_MCPU), .level = (int)level,
+                            .debug = args_has(a, OPT_DEBUG), .target = args_text(a, OPT_TRIPLE),
+                            .portable = args_has(a, OPT_PORTABLE)};
+}
+
+enum { MOST_WORKERS = 1024 };
+
+/* A machine that is named must be one, even where no code is made for it. */
+static int check_machine(const Args *a)
+{
+    CodegenOptions o = codegen_options(a);
+    if ((!o.march && !o.target) || codegen_has_target(a->cx, &o)) return EXIT_GOOD;
+    return model_finish(a, EXIT_MODEL);
+}
+
 Program *build_planned(Args *a, int *out_status)
 {
     *out_status = EXIT_USAGE;
     if (!check_pass_names(a)) return NULL;
+    if ((*out_status = check_machine(a))) return NULL;
     Program *p = build_graphs(a, out_status);
     if (!p || (*out_status = leave_out(a, p))) return NULL;
     *out_status = EXIT_MODEL;
@@ -128,18 +145,6 @@ Program *build_planned(Args *a, int *out_status)
     *out_status = model_finish(a, EXIT_MODEL);
     return NULL;
 }
-
-CodegenOptions codegen_options(const Args *a)
-{
-    int64_t level = 2;
-    const char *march = args_text(a, OPT_MARCH);
-    args_count(a, OPT_LEVEL, 0, &level);
-    return (CodegenOptions){.march = march ? march : args_text(a, OPT_MCPU), .level = (int)level,
-                            .debug = args_has(a, OPT_DEBUG), .target = args_text(a, OPT_TRIPLE),
-                            .portable = args_has(a, OPT_PORTABLE)};
-}
-
-enum { MOST_WORKERS = 1024 };
 
 static int open_session(Args *a, Running *r)
 {
@@ -160,6 +165,7 @@ int build_running(Args *a, Running *out)
     int status;
     *out = (Running){0};
     const char *march = args_text(a, OPT_MARCH);
+    if ((status = check_machine(a))) return status;
     if (march && strcmp(march, "native") && !codegen_level_runs_here(march))
         return usage_error("this machine cannot run %s code; its best level is %s", march, codegen_native_level());
     Program *p = build_planned(a, &status);
@@ -201,7 +207,10 @@ static int open_library(Args *a, Running *out)
     if (status) return status;
     if (access(path, R_OK)) return usage_error("`%s` cannot be read: %s", path, strerror(errno)), EXIT_NO_INPUT;
     if (nnrt_open(path, &out->library)) {
-        diag_error(a->cx->diags, "E0904", NO_SPAN, "%s", out->library ? nnrt_error(out->library) : "out of memory");
+        const char *why = out->library ? nnrt_error(out->library) : "out of memory";
+        Diag *d = diag_error(a->cx->diags, "E0904", NO_SPAN, "%s", why);
+        if (strstr(why, "__asan_") || strstr(why, "__tsan_"))
+            diag_help(d, "it was made with --sanitize, for programs that link that sanitizer: compile it without");
         status = model_finish(a, EXIT_MODEL);
     } else {
         out->model = nnrt_library_model(out->library);
@@ -216,14 +225,37 @@ int running_open(Args *a, Running *out)
     return str_ends(a->operands.at[0], ".so") ? open_library(a, out) : build_running(a, out);
 }
 
+int refuse_model(const Args *a, const char *file, const char *kind, const char *purpose, const char *const *names, int n)
+{
+    const char *name = args_text(a, OPT_MODEL);
+    if (!name || !n) return failure("`%s` has no %s%s", file, kind, purpose);
+    const char *near = str_nearest(name, names, n);
+    if (near) return failure("`%s` has no %s `%s`; did you mean `%s`?", file, kind, name, near);
+    Text all = {.arena = a->cx->arena};
+    for (int i = 0; i < n; i++) text_add(&all, "%s`%s`", i ? ", " : "", names[i]);
+    return failure("`%s` has no %s `%s`; it has %s", file, kind, name, text_done(&all));
+}
+
+int find_predict(const Args *a, const nnrt_model *m, int32_t *out_at)
+{
+    *out_at = nnrt_find_entry(m, args_text(a, OPT_MODEL), NNRT_PREDICT);
+    if (*out_at >= 0) return 0;
+    const char **names = NEW_ARRAY(a->cx->arena, const char *, m->nentries + 1);
+    int n = 0;
+    for (uint32_t i = 0; i < m->nentries; i++)
+        if (m->entries[i].kind == NNRT_PREDICT) names[n++] = m->entries[i].name;
+    return refuse_model(a, m->source, "model", "", names, n);
+}
+
 const nnrt_entry *train_entry(const Args *a, const Running *r, int kind, const char *purpose, const TrainInfo **out_info)
 {
     const nnrt_model *m = r->model;
     const char *name = args_text(a, OPT_MODEL);
     int32_t at = nnrt_find_entry(m, name, kind);
     if (at < 0) {
-        if (name) failure("`%s` has no train block `%s`", m->source, name);
-        else failure("`%s` has no train block%s", m->source, purpose);
+        const char **names = NEW_ARRAY(a->cx->arena, const char *, m->ntrains + 1);
+        for (uint32_t i = 0; i < m->ntrains; i++) names[i] = m->trains[i].name;
+        refuse_model(a, m->source, "train block", purpose, names, (int)m->ntrains);
         return NULL;
     }
     const nnrt_entry *e = &m->entries[at];

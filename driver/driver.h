@@ -78,6 +78,9 @@ int running_open(Args *a, Running *out);               /* the same, of a compile
 /* The entry of that kind of the train block that --model names, else of the first; `purpose` ends the sentence where there is
    none. NULL after a message. */
 const nnrt_entry *train_entry(const Args *a, const Running *r, int kind, const char *purpose, const TrainInfo **out_info);
+/* --model names none of these, or there is none; `purpose` ends the sentence then. EXIT_MODEL after a message. */
+int refuse_model(const Args *a, const char *file, const char *kind, const char *purpose, const char *const *names, int n);
+int find_predict(const Args *a, const nnrt_model *m, int32_t *out_at); /* --model, or the first; 0, or EXIT_MODEL */
 int weights_wanted(const Args *a, const nnrt_model *m); /* 0 if -w is given, or nothing is to be loaded */
 int weights_load(Args *a, nnrt_session *s, const char *path); /* 0, or an exit status after a message */
 void running_close(Running *r);

@@ -56,8 +56,9 @@ bool args_count(const Args *a, OptionId id, int64_t low, int64_t *out_value)
     char *end;
     errno = 0;
     long long v = strtoll(text, &end, 10);
+    const char *range = errno == ERANGE ? "to 9223372036854775807" : "up";
     if (end == text || *end || errno || v < low) {
-        usage_error("--%s wants a whole number from %lld up, not `%s`", options[id].text, (long long)low, text);
+        usage_error("--%s wants a whole number from %lld %s, not `%s`", options[id].text, (long long)low, range, text);
         return false;
     }
     *out_value = v;
@@ -110,36 +111,93 @@ static int option_find(const Command *command, const char *arg, const char **out
     return option_lettered(command, arg[1]);
 }
 
-static int option_unknown(const char *arg, const Command *command)
+/* The commands that have an option of that name, where this one has none. */
+static const char *option_owners(const Args *a, const char *word)
+{
+    Text t = {.arena = a->cx->arena};
+    int n;
+    const Command *list = command_list(&n);
+    for (int i = 0; i < n; i++)
+        if (option_named(&list[i], word, strlen(word)) >= 0) text_add(&t, "%s`nnc %s`", t.n ? ", " : "", list[i].name);
+    return t.n ? text_done(&t) : NULL;
+}
+
+static int option_unknown(const Args *a, const char *arg, const Command *command)
 {
     const char *names[OPT_COUNT];
     int n = 0;
     for (int i = 0; i < OPT_COUNT; i++)
         if (options[i].commands & command->bit) names[n++] = options[i].text;
     size_t length = strcspn(arg, "=");
-    char word[64] = {0};
-    snprintf(word, sizeof word, "%.*s", (int)(length < 63 ? length : 63), arg);
-    const char *near = str_nearest(word + (word[0] == '-') + (word[1] == '-'), names, n);
+    const char *word = str_copy_n(a->cx->arena, arg, length), *bare = word + strspn(word, "-");
+    const char *owners = option_owners(a, bare), *near = str_nearest(bare, names, n);
+    if (owners) return usage_error("`nnc %s` has no option `%s`; it is one of %s", command->name, word, owners);
     if (near) return usage_error("`nnc %s` has no option `%s`; did you mean `--%s`?", command->name, word, near);
+    if (arg[length] && (options[OPT_DEFINE].commands & command->bit))
+        return usage_error("`nnc %s` has no option `%s`; a hyper of the text is set by `-D %s`", command->name, word,
+                           arg + strspn(arg, "-"));
     return usage_error("`nnc %s` has no option `%s`; `nnc help %s` lists what it has", command->name, word,
                        command->name);
+}
+
+/* ---- values ---- */
+static bool may_repeat(OptionId id)
+{
+    return id == OPT_DEFINE || id == OPT_EMIT || id == OPT_DATA || id == OPT_TEST || id == OPT_DISABLE_PASS;
+}
+
+/* Is it one of the words "a|b|c"? */
+static int check_choice(const Args *a, const OptionInfo *o, const char *value)
+{
+    Text t = {.arena = a->cx->arena};
+    for (const char *word = o->value; *word;) {
+        size_t n = strcspn(word, "|");
+        if (strlen(value) == n && !memcmp(word, value, n)) return 0;
+        const char *before = !t.n ? "" : word[n] ? ", " : " or ";
+        text_add(&t, "%s%.*s", before, (int)n, word);
+        word += n + (word[n] == '|');
+    }
+    return usage_error("--%s is %s, not `%s`", o->text, text_done(&t), value);
+}
+
+static int check_value(const Args *a, OptionId id, const char *value)
+{
+    const OptionInfo *o = &options[id];
+    const char *before = args_text(a, id);
+    if (!*value) return usage_error("--%s needs a value: --%s %s", o->text, o->text, o->value);
+    int status = strchr(o->value, '|') ? check_choice(a, o, value) : 0;
+    if (!status && before && strcmp(before, value) && !may_repeat(id))
+        return usage_error("--%s is given as `%s` and as `%s`: which of them is meant?", o->text, before, value);
+    return status;
+}
+
+static bool names_option(const Command *command, const char *arg)
+{
+    const char *rest;
+    return arg[0] == '-' && arg[1] && (arg[1] == '-' || !arg[2]) && option_find(command, arg, &rest) >= 0;
 }
 
 static int option_take(Args *a, const Command *command, int argc, char **argv, int *at)
 {
     const char *arg = argv[*at], *rest = NULL;
     int id = option_find(command, arg, &rest);
-    if (id < 0) return option_unknown(arg, command);
+    if (id < 0) return option_unknown(a, arg, command);
     const OptionInfo *o = &options[id];
     if (!o->value) {
+        if (rest && rest == arg + 2)
+            return usage_error("-%c takes no value, and `%s` stands behind it: words have two dashes, each letter its own",
+                               o->letter, rest);
         if (rest) return usage_error("--%s takes no value", o->text);
         rest = "";
     } else if (!rest) {
         if (*at + 1 >= argc) return usage_error("--%s needs a value: --%s %s", o->text, o->text, o->value);
         rest = argv[++*at];
+        if (names_option(command, rest))
+            return usage_error("--%s needs a value: --%s %s; `%s` is an option", o->text, o->text, o->value, rest);
     }
-    vec_push(a->cx->arena, &a->values[id], rest);
-    return 0;
+    int status = o->value ? check_value(a, (OptionId)id, rest) : 0;
+    if (!status) vec_push(a->cx->arena, &a->values[id], rest);
+    return status;
 }
 
 /* What several commands take, and must be known to be right wherever it is read. */
@@ -150,11 +208,7 @@ static int args_check_machine(const Args *a)
         const char *path = args_text(a, inputs[i]);
         if (path && access(path, R_OK)) return usage_error("`%s` cannot be read: %s", path, strerror(errno)), EXIT_NO_INPUT;
     }
-    int64_t level = 0;
     const char *march = args_text(a, OPT_MARCH), *cpu = args_text(a, OPT_MCPU);
-    if (!args_count(a, OPT_LEVEL, 0, &level)) return EXIT_USAGE;
-    if (level > 3)
-        return usage_error("--%s wants 0, 1, 2 or 3, not `%s`", options[OPT_LEVEL].text, args_text(a, OPT_LEVEL));
     if (march && cpu && strcmp(march, cpu))
         return usage_error("--march=%s and --mcpu=%s name two machines: give one of them", march, cpu);
     if (march && args_has(a, OPT_PORTABLE) && str_equal(march, "native"))

@@ -86,7 +86,9 @@ static void define_size(Elab *e, const Define *d, Symbol *s)
     char *end;
     long long n = strtoll(d->value, &end, 10);
     if (*end || end == d->value || n < s->low || n > s->high || s->labels) {
-        define_fault(e, d, s->labels ? "a dim with named places has a size already" : "no size that this dim may have");
+        const char *to = s->high == INT64_MAX ? "up" : str_format(e->arena, "to %lld", (long long)s->high);
+        const char *why = str_format(e->arena, "this size is a whole number from %lld %s", (long long)s->low, to);
+        define_fault(e, d, s->labels ? "a dim with named places has a size already" : why);
         return;
     }
     s->fixed = s->low = s->high = n;

@@ -3,6 +3,7 @@
 #include "frontend/habit.h"
 #include "frontend/token.h"
 #include "parse.h"
+#include <string.h>
 
 /* Can an item end after this word? */
 static bool may_end(int kind)
@@ -178,9 +179,22 @@ static void too_many(Reader *r, Token t)
     diag_primary(d, "one too many");
 }
 
+static void no_text(Reader *r, uint32_t at)
+{
+    Diag *d = diag_error(r->cx->diags, "E0102", (Span){r->source, at, at + 1}, "`%s` is no text", r->source->name);
+    diag_primary(d, "a zero byte");
+    if (r->source->size > 4 && !memcmp(r->source->text, "\177ELF", 4))
+        diag_help(d, "it is compiled already: give the text that it was made of, a `.nn` file");
+}
+
 TokenList tokens_read(Cx *cx, const Source *s, bool by_indent)
 {
     Reader r = {.cx = cx, .source = s, .by_indent = by_indent};
+    const char *zero = memchr(s->text, 0, s->size);
+    if (zero) {
+        no_text(&r, (uint32_t)(zero - s->text));
+        return nothing_of(&r);
+    }
     TokenList words = words_scan(cx->arena, s);
     if (words.n > MAX_WORDS) {
         too_many(&r, words.at[MAX_WORDS]);

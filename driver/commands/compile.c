@@ -200,15 +200,11 @@ static void dependencies_print(Args *a, const Program *p, const Products *produc
 
 static bool parse_sanitize(const Args *a, Sanitizer *out)
 {
-    static const char *const names[] = {[SANITIZE_ADDRESS] = "address", [SANITIZE_THREAD] = "thread"};
     const char *text = args_text(a, OPT_SANITIZE);
-    *out = SANITIZE_NONE;
-    for (int i = 1; text && i < (int)COUNT(names); i++)
-        if (str_equal(text, names[i])) *out = (Sanitizer)i;
-    if (text && !*out) usage_error("--sanitize is address or thread, not `%s`", text);
-    bool lone = *out && is_bare(a);
-    if (lone) usage_error("--sanitize needs a sanitizer beside the model, and a machine without a system has none");
-    return (!text || *out) && !lone;
+    *out = !text ? SANITIZE_NONE : str_equal(text, "address") ? SANITIZE_ADDRESS : SANITIZE_THREAD;
+    if (!text || !is_bare(a)) return true;
+    usage_error("--sanitize needs a sanitizer beside the model, and a machine without a system has none");
+    return false;
 }
 
 /* Each product has a file of its own, and none of them is one that the model is made of. */

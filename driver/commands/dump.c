@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- which values, under which names ---- */
 typedef struct Watch {
@@ -70,11 +69,13 @@ static void replace_models(Watch *w, Program *p)
 static const Graph *graph_wanted(Args *a, const Program *p, bool evaluation)
 {
     const char *name = args_text(a, OPT_MODEL);
-    for (int i = 0; evaluation && i < p->trains.n; i++)
-        if (!name || str_equal(p->trains.at[i].name, name)) return p->trains.at[i].eval;
-    for (int i = 0; !evaluation && i < p->models.n; i++)
-        if (!name || str_equal(p->models.at[i]->name, name)) return p->models.at[i];
-    failure("`%s` has no %s%s%s", p->file, evaluation ? "train block" : "model", name ? " " : "", name ? name : "");
+    int n = evaluation ? p->trains.n : p->models.n;
+    const char **names = NEW_ARRAY(p->arena, const char *, n + 1);
+    for (int i = 0; i < n; i++) {
+        names[i] = evaluation ? p->trains.at[i].name : p->models.at[i]->name;
+        if (!name || str_equal(names[i], name)) return evaluation ? p->trains.at[i].eval : p->models.at[i];
+    }
+    refuse_model(a, p->file, evaluation ? "train block" : "model", "", names, n);
     return NULL;
 }
 
@@ -143,7 +144,7 @@ int dump_run(Args *a, Dump *d, const char *const *specs, int n)
 /* ---- files ---- */
 static int write_values(Args *a, const Dump *d, const char *folder)
 {
-    if (mkdir(folder, 0777) && errno != EEXIST) {
+    if (!folder_make(folder)) {
         failure("the folder `%s` cannot be made: %s", folder, strerror(errno));
         return EXIT_NO_OUTPUT;
     }

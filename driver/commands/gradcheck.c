@@ -173,13 +173,19 @@ static bool block_detaches(const Block *b)
     return false;
 }
 
+static int refuse_train(const Check *c)
+{
+    const char **names = NEW_ARRAY(c->p->arena, const char *, c->p->trains.n + 1);
+    for (int i = 0; i < c->p->trains.n; i++) names[i] = c->p->trains.at[i].name;
+    return refuse_model(c->args, c->p->file, "train block", "", names, c->p->trains.n);
+}
+
 static int find_graph(Check *c)
 {
     const char *name = args_text(c->args, OPT_MODEL);
     for (int i = 0; i < c->p->trains.n && !c->train; i++)
         if (!name || str_equal(c->p->trains.at[i].name, name)) c->train = &c->p->trains.at[i];
-    if (!c->train) return failure("`%s` has no train block%s%s%s", c->p->file, name ? " `" : "", name ? name : "",
-                                   name ? "`" : "");
+    if (!c->train) return refuse_train(c);
     c->g = c->train->grad;
     if (!c->g)
         return failure("the gradients of `%s` depend on the parameters after the step: they cannot be told alone",

@@ -17,10 +17,7 @@ typedef struct Prediction {
 
 static int find_model(Prediction *p)
 {
-    const char *name = args_text(p->args, OPT_MODEL);
-    p->at = nnrt_find_entry(p->run.model, name, NNRT_PREDICT);
-    if (p->at < 0) return failure("`%s` has no model%s%s%s", p->run.model->source, name ? " `" : "", name ? name : "",
-                                    name ? "`" : "");
+    if (find_predict(p->args, p->run.model, &p->at)) return EXIT_MODEL;
     p->entry = &p->run.model->entries[p->at];
     return 0;
 }

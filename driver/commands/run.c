@@ -19,9 +19,7 @@ typedef struct Trial {
 
 static int find_model(Trial *t)
 {
-    const char *name = args_text(t->args, OPT_MODEL);
-    t->at = nnrt_find_entry(t->run.model, name, NNRT_PREDICT);
-    if (t->at < 0) return failure("`%s` has no model%s%s", t->run.model->source, name ? " " : "", name ? name : "");
+    if (find_predict(t->args, t->run.model, &t->at)) return EXIT_MODEL;
     t->entry = &t->run.model->entries[t->at];
     return 0;
 }

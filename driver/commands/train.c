@@ -71,16 +71,7 @@ static bool read_split(Training *t)
     t->split_train = a;
     t->split_test = b;
     if (slash > text && a > 0 && b >= 0 && end > slash + 1 && !*end && a < 1 << 30 && b < 1 << 30) return true;
-    usage_error("--split wants two whole numbers, as in 80/20, not `%s`", text);
-    return false;
-}
-
-static bool read_on_nan(Training *t)
-{
-    const char *text = args_text(t->args, OPT_ON_NAN);
-    t->on_nan = text && str_equal(text, "skip") ? NNRT_SKIP_ON_NAN : NNRT_STOP_ON_NAN;
-    if (!text || t->on_nan == NNRT_SKIP_ON_NAN || str_equal(text, "stop")) return true;
-    usage_error("--on-nan is stop or skip, not `%s`", text);
+    usage_error("--split wants A/B, as in 80/20: whole numbers, A from 1 up, B from 0 up, not `%s`", text);
     return false;
 }
 
@@ -119,9 +110,9 @@ static bool read_settings(Training *t)
     if (!args_count(a, OPT_SEED, 0, &t->seed) || !args_count(a, OPT_EPOCHS, 1, &t->epochs) ||
         !args_count(a, OPT_BATCH, 1, &t->batch) || !args_count(a, OPT_ACCUMULATE, 1, &t->accumulate) ||
         !args_count(a, OPT_MAX_UPDATES, 1, &t->max_updates) || !args_count(a, OPT_EARLY_STOP, 1, &t->patience) ||
-        !args_count(a, OPT_CHECKPOINT_EVERY, 1, &t->checkpoint_every) || !read_split(t) || !read_on_nan(t) ||
-        refuse_best(t))
+        !args_count(a, OPT_CHECKPOINT_EVERY, 1, &t->checkpoint_every) || !read_split(t) || refuse_best(t))
         return false;
+    t->on_nan = str_equal(args_text(a, OPT_ON_NAN), "skip") ? NNRT_SKIP_ON_NAN : NNRT_STOP_ON_NAN;
     if (t->resumed && t->seed != seed)
         return usage_error("the run was begun with seed %" PRId64 ": leave out --seed", seed), false;
     if (t->has_test && args_has(a, OPT_SPLIT))

@@ -166,6 +166,13 @@ static size_t input_length(const char *spec)
     return spec[n] == '=' ? n : 0;
 }
 
+static bool no_file(const Loader *l, const char *spec)
+{
+    Diag *d = diag_error(l->cx->diags, "E0213", NO_SPAN, "`%s` names no file", spec);
+    diag_help(d, "write the file behind it: `%sFILE`", spec);
+    return false;
+}
+
 bool data_load(Cx *cx, const nnrt_entry *entry, const char *const *specs, int nspecs, Dataset *out, int *out_status)
 {
     const nnrt_view *views = entry->inputs;
@@ -178,6 +185,7 @@ bool data_load(Cx *cx, const nnrt_entry *entry, const char *const *specs, int ns
         if (!n) continue;
         int view = view_named(&l, specs[i], n);
         if (view < 0) return unknown_input(&l, specs[i], n);
+        if (!specs[i][n + 1]) return no_file(&l, specs[i]);
         if (!load_for_input(&l, view, specs[i] + n + 1)) return false;
     }
     for (int i = 0; i < nspecs; i++)

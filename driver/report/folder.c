@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct RunFolder {
@@ -73,7 +72,7 @@ static bool keep_metrics(RunFolder *f, uint64_t epoch)
 RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_entry *entry, bool has_loss,
                       uint64_t resumed_epoch)
 {
-    if (mkdir(path, 0777) && errno != EEXIST) {
+    if (!folder_make(path)) {
         failure("the run folder `%s` cannot be made: %s", path, strerror(errno));
         return NULL;
     }
