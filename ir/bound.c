@@ -19,14 +19,10 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static bool unbounded(int64_t v)
+/* `open` is the end that is no bound: a lower bound that was clamped at the upper end is one still. */
+static int64_t add_bounds(int64_t a, int64_t b, int64_t open)
 {
-    return v == INT64_MAX || v == -INT64_MAX;
-}
-
-static int64_t add_bounds(int64_t a, int64_t b)
-{
-    return unbounded(a) ? a : unbounded(b) ? b : clamp((__int128)a + b);
+    return a == open || b == open ? open : clamp((__int128)a + b);
 }
 
 static Range range_multiply(Range a, Range b)
@@ -43,16 +39,16 @@ static int64_t symbol_low(const Symbol *s)
 
 static Range dim_range(const Dim *d);
 
-static int64_t floor_bound(int64_t p, int64_t k)
+static int64_t floor_bound(int64_t p, int64_t k, int64_t open)
 {
-    if (unbounded(p)) return p;
-    return p / k - (p % k != 0 && p < 0);
+    return p == open ? p : floor_divide(p, k);
 }
 
 static Range floor_range(Range p, Range k)
 {
     if (k.low < 1) return (Range){-INT64_MAX, INT64_MAX};
-    return (Range){floor_bound(p.low, p.low < 0 ? k.low : k.high), floor_bound(p.high, p.high < 0 ? k.high : k.low)};
+    return (Range){floor_bound(p.low, p.low < 0 ? k.low : k.high, -INT64_MAX),
+                   floor_bound(p.high, p.high < 0 ? k.high : k.low, INT64_MAX)};
 }
 
 static Range atom_range(const Atom *a)
@@ -71,7 +67,8 @@ static Range dim_range(const Dim *d)
         Range product = {d->terms[i].coef, d->terms[i].coef};
         for (int j = 0; j < d->terms[i].natoms; j++)
             product = range_multiply(product, atom_range(d->terms[i].atoms[j]));
-        sum = (Range){add_bounds(sum.low, product.low), add_bounds(sum.high, product.high)};
+        sum.low = add_bounds(sum.low, product.low, -INT64_MAX);
+        sum.high = add_bounds(sum.high, product.high, INT64_MAX);
     }
     return sum;
 }

@@ -136,7 +136,8 @@ static const Atom *atom_intern(Dims *ds, Atom a)
 static int64_t add_clamped(int64_t a, int64_t b)
 {
     int64_t r;
-    return __builtin_add_overflow(a, b, &r) ? (a < 0 ? -INT64_MAX : INT64_MAX) : r;
+    bool over = __builtin_add_overflow(a, b, &r) || r == INT64_MIN; /* whose negative is none */
+    return over ? (a < 0 || b < 0 ? -INT64_MAX : INT64_MAX) : r;
 }
 
 static int64_t mul_clamped(int64_t a, int64_t b)

@@ -107,6 +107,22 @@ static void order_is_decided_where_it_can_be(void **state)
     cx_free(w.cx);
 }
 
+/* A lower bound that int64 does not hold is no proof against what has no upper one. */
+static void bounds_end_with_int64(void **state)
+{
+    (void)state;
+    World w = world();
+    int64_t most;
+    ((Symbol *)dim_lone_symbol(w.n))->low = ((Symbol *)dim_lone_symbol(w.m))->low = (int64_t)1 << 32;
+    const Dim *product = dim_mul(w.ds, w.n, w.m);
+    assert_int_equal(dim_at_most(w.ds, w.y, product), UNDECIDED);
+    assert_int_equal(dim_at_most(w.ds, num(&w, INT64_MAX), product), PROVED);
+    const Dim *least = dim_sub(w.ds, num(&w, -INT64_MAX), num(&w, 1));
+    assert_true(dim_is_const(dim_sub(w.ds, num(&w, 0), least), &most) && most == INT64_MAX);
+    assert_true(dim_is_const(least, &most) && most == -INT64_MAX);
+    cx_free(w.cx);
+}
+
 static void known_and_evaluated(void **state)
 {
     (void)state;
@@ -152,7 +168,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_have_one_form), cmocka_unit_test(floors_have_one_form),
         cmocka_unit_test(division_comes_out_or_not), cmocka_unit_test(equality_is_proved_refuted_or_open),
-        cmocka_unit_test(order_is_decided_where_it_can_be), cmocka_unit_test(known_and_evaluated),
+        cmocka_unit_test(order_is_decided_where_it_can_be),
+        cmocka_unit_test(bounds_end_with_int64), cmocka_unit_test(known_and_evaluated),
         cmocka_unit_test(forms_agree_with_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
