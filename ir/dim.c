@@ -353,6 +353,7 @@ const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k)
     int64_t a, b;
     if (!k->nterms) return dim_const(ds, 0);
     if (dim_is_const(p, &a) && dim_is_const(k, &b)) return dim_const(ds, floor_divide(a, b));
+    if (dim_is_const(k, &b) && b < 0) return dim_floor(ds, dim_scale(ds, p, -1), dim_scale(ds, k, -1));
     const Dim *exact = dim_divide(ds, p, k);
     if (exact) return exact;
     const Dim *whole = dim_whole_part(ds, p, k);

@@ -43,7 +43,7 @@ const Dim *dim_symbol(Dims *ds, const Symbol *s);
 const Dim *dim_add(Dims *ds, const Dim *a, const Dim *b);
 const Dim *dim_sub(Dims *ds, const Dim *a, const Dim *b);
 const Dim *dim_mul(Dims *ds, const Dim *a, const Dim *b);
-const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k); /* floor(p/k), k > 0 */
+const Dim *dim_floor(Dims *ds, const Dim *p, const Dim *k); /* floor(p/k); a k of symbols is above 0 */
 const Dim *dim_mod(Dims *ds, const Dim *p, const Dim *k);
 const Dim *dim_max(Dims *ds, const Dim *a, const Dim *b);   /* for the planner */
 const Dim *dim_divide(Dims *ds, const Dim *p, const Dim *k); /* p/k where that comes out exactly, else NULL */

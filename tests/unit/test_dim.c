@@ -107,6 +107,18 @@ static void order_is_decided_where_it_can_be(void **state)
     cx_free(w.cx);
 }
 
+static void a_number_below_zero_divides(void **state)
+{
+    (void)state;
+    World w = world();
+    const Dim *half = over(&w, w.n, -2);
+    int64_t seven = 7;
+    same(half, over(&w, times(&w, -1, w.n), 2));
+    assert_int_equal(dim_at_most(w.ds, num(&w, 0), plus(&w, half, 1)), UNDECIDED);
+    assert_int_equal(dim_eval(half, &seven), -4);
+    cx_free(w.cx);
+}
+
 /* A lower bound that int64 does not hold is no proof against what has no upper one. */
 static void bounds_end_with_int64(void **state)
 {
@@ -169,7 +181,7 @@ int main(void)
         cmocka_unit_test(sums_have_one_form), cmocka_unit_test(floors_have_one_form),
         cmocka_unit_test(division_comes_out_or_not), cmocka_unit_test(equality_is_proved_refuted_or_open),
         cmocka_unit_test(order_is_decided_where_it_can_be),
-        cmocka_unit_test(bounds_end_with_int64), cmocka_unit_test(known_and_evaluated),
+        cmocka_unit_test(a_number_below_zero_divides), cmocka_unit_test(bounds_end_with_int64), cmocka_unit_test(known_and_evaluated),
         cmocka_unit_test(forms_agree_with_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
