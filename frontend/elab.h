@@ -238,9 +238,11 @@ Node *elab_node(Frame *f, Span at, OpCode op, Value *const *in, int n, const Att
 Val missing(const Frame *f, Span at, const char *what); /* gives poison */
 bool missing_named(const Frame *f, const char *name, Span at); /* refused, if it is a name that is not available yet */
 
-/* ---- scope.c: names ---- */
+/* ---- definition.c: what a file defines ---- */
 enum { MAX_INPUTS = 64, ABSTRACT_SYMBOLS = 1 << 20 };
 void definitions_read(Elab *e, Definitions *to, const File *file);
+
+/* ---- scope.c: names ---- */
 Frame *frame_new(Elab *e, const Decl *decl, Frame *caller);
 Frame *frame_root(Elab *e, const Definitions *names);
 Binding *frame_bind(Frame *f, const char *name, Span span, Val v);

@@ -1,118 +1,11 @@
 /* scope.c: names. Values and what can be called are looked up apart; a file's own definitions come before std's. */
 #include "frontend/elab.h"
 #include "frontend/habit.h"
-#include <math.h>
 #include <string.h>
 
-/* ---- definitions ---- */
+/* ---- frames ---- */
 
 const Definitions *definitions_of(const Frame *f) { return f->names; }
-
-static void defined_twice(Elab *e, const char *name, Span at, Span first)
-{
-    Diag *m = diag_error(e->cx->diags, "E0406", at, "`%s` is defined twice", name);
-    diag_primary(m, "the second definition");
-    diag_label(m, first, "`%s` is defined here first", name);
-}
-
-static void define_dims(Elab *e, Definitions *to, const Decl *d)
-{
-    for (int i = 0; i < d->binders.n; i++) {
-        Binder b = d->binders.at[i];
-        const Symbol *was = map_get(to->symbols, b.name);
-        const Hyperparameter *hyper = map_get(to->hypers, b.name);
-        if (was || hyper) {
-            defined_twice(e, b.name, b.span, was ? was->span : hyper->decl->path.span);
-            continue;
-        }
-        Symbol *s = NEW(e->arena, Symbol);
-        *s = (Symbol){.name = b.name, .index = e->program->symbols.n, .low = 1, .high = INT64_MAX, .span = b.span};
-        s->abstract = to != &e->own && !d->labels.n; /* another file's dims only stand for sizes of applications */
-        if (!s->abstract) vec_push(e->arena, &e->program->symbols, s);
-        else s->index = ABSTRACT_SYMBOLS + e->nabstract++;
-        map_set(to->symbols, b.name, s);
-    }
-}
-
-static void define_hyper(Elab *e, Definitions *to, const Decl *d)
-{
-    const char *name = d->path.text;
-    Hyperparameter *was = map_get(to->hypers, name);
-    const Symbol *symbol = map_get(to->symbols, name);
-    if (was || symbol) {
-        defined_twice(e, name, d->path.span, was ? was->decl->path.span : symbol->span);
-        return;
-    }
-    Hyperparameter *h = NEW(e->arena, Hyperparameter);
-    h->decl = d;
-    h->index = -1;
-    h->place = to == &e->own ? map_count(to->hypers) : 64; /* another file's are settled when compiling */
-    h->structural = h->place >= 64 || (e->fixed >> h->place & 1) || d->wheres.n; /* a host could not keep a fact */
-    map_set(to->hypers, name, h);
-}
-
-/* One name, one thing: brackets, inputs and options are seen by one body, outputs by one caller. */
-static void define_word(Elab *e, Map *seen, const char *name, const Span *at)
-{
-    const Span *was = name ? map_get(seen, name) : NULL;
-    if (was) defined_twice(e, name, *at, *was);
-    else if (name) map_set(seen, name, (void *)at);
-}
-
-static void check_signature(Elab *e, const Decl *d)
-{
-    Map *seen = map_new(e->arena), *outputs = map_new(e->arena);
-    for (int i = 0; i < d->binders.n; i++) define_word(e, seen, d->binders.at[i].name, &d->binders.at[i].span);
-    for (int i = 0; i < d->inputs.n; i++) {
-        const Ref *r = &d->inputs.at[i].ref;
-        if (!r->prime) define_word(e, seen, r->path.text, &r->span);
-    }
-    for (int i = 0; i < d->options.n; i++) define_word(e, seen, d->options.at[i].name, &d->options.at[i].name_span);
-    for (int i = 0; d->result && i < d->result->fields.n; i++)
-        define_word(e, outputs, d->result->fields.at[i].name, &d->result->fields.at[i].span);
-}
-
-static void define_callable(Elab *e, Definitions *to, const Decl *d)
-{
-    const char *name = d->path.text;
-    if (d->inputs.n > MAX_INPUTS) {
-        Diag *m = diag_error(e->cx->diags, "E0104", d->path.span, "`%s` has more than %d inputs", name, MAX_INPUTS);
-        diag_primary(m, "%d inputs", d->inputs.n);
-        map_set(to->broken, name, (void *)d);
-        return;
-    }
-    const Decl *was = map_get(to->callables, name);
-    if (!was) was = map_get(to->instances, name);
-    if (was) {
-        defined_twice(e, name, d->path.span, was->path.span);
-        return;
-    }
-    check_signature(e, d);
-    map_set(d->kind == DECL_INSTANCE ? to->instances : to->callables, name, (void *)d);
-}
-
-void definitions_read(Elab *e, Definitions *to, const File *file)
-{
-    if (!to->callables) {
-        Map **maps[] = {&to->callables, &to->symbols, &to->hypers, &to->instances, &to->modules, &to->broken};
-        for (size_t i = 0; i < COUNT(maps); i++) *maps[i] = map_new(e->arena);
-    }
-    for (int i = 0; i < file->decls.n; i++) {
-        const Decl *d = file->decls.at[i];
-        switch (d->kind) {
-        case DECL_DIM: define_dims(e, to, d); break;
-        case DECL_HYPER: define_hyper(e, to, d); break;
-        case DECL_FN: case DECL_LAYER: case DECL_MODEL: case DECL_INSTANCE: define_callable(e, to, d); break;
-        case DECL_TRAIN: check_signature(e, d); break;
-        case DECL_ERROR:
-            for (int k = 0; k < d->names.n; k++) map_set(to->broken, d->names.at[k], (void *)d);
-            break;
-        default: break;
-        }
-    }
-}
-
-/* ---- frames ---- */
 
 Frame *frame_new(Elab *e, const Decl *decl, Frame *caller)
 {
@@ -467,43 +360,52 @@ static const char *names_text(Elab *e, Val v)
     return text_done(&t);
 }
 
-Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
+static Val next_of_ref(Frame *f, const Ref *ref, const char *path)
+{
+    if (path) return next_named(f, path, ref->span);
+    Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", ref->path.text);
+    diag_primary(d, "only states and parameters do");
+    return poison;
+}
+
+/* A name with dots that is no parameter: a part of a tree, or a function of another file. */
+static Val value_of_parts(Frame *f, const Ref *ref, const Type *want)
 {
     Val v = poison;
-    const char *name = ref->path.text;
-    if (ref->path.parts.n == 1 && value_named(f, name, ref->prime, ref->span, &v)) {
-        if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
-        return v;
-    }
-    const char *path = path_resolve(f, ref);
-    if (ref->prime && path) return next_named(f, path, ref->span);
-    if (ref->prime) {
-        Diag *d = fault(f, ref->span, "E0401", "`%s` has no next value", name);
-        diag_primary(d, "only states and parameters do");
-        return poison;
-    }
-    if (path) return tree_settled(f, path, ref->span);
-    if (ref->path.parts.n == 1 && want && callable_known(f, name)) {
-        Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
-        Function *fn = function_named(f, &ref->path, &at);
-        return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
-    }
-    const char *head = ref->path.parts.at[0];
-    if (ref->path.parts.n > 1 && map_has(f->values, head) && value_named(f, head, false, ref->span, &v)) {
+    const char *name = ref->path.text, *head = ref->path.parts.at[0];
+    if (map_has(f->values, head) && value_named(f, head, false, ref->span, &v)) {
         if (v.kind == VAL_POISON) return poison;
         Val part = v.kind == VAL_TREE ? tree_part(f, v.tree, name + strlen(head)) : poison;
         if (part.kind != VAL_POISON) return part;
     }
-    if (ref->path.parts.n > 1) {
-        const Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref, .text = name};
-        bool module = want && module_named(definitions_of(f), &ref->path);
-        const Function *fn = module ? function_named(f, &ref->path, &at) : NULL;
-        if (fn) return apply(f, fn, NULL, 0, ref->span, NULL, want);
-        if (f->e->file->broken || map_has(f->e->unknown, ref->path.parts.at[0])) return poison;
-        Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
-        diag_primary(d, "`%s` is no layer with such a part", head);
-        if (v.kind == VAL_TUPLE) diag_help(d, "take its %d results apart: `%s = ...`", v.n, names_text(f->e, v));
-        return poison;
+    const Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref, .text = name};
+    bool module = want && module_named(definitions_of(f), &ref->path);
+    const Function *fn = module ? function_named(f, &ref->path, &at) : NULL;
+    if (fn) return apply(f, fn, NULL, 0, ref->span, NULL, want);
+    if (f->e->file->broken || map_has(f->e->unknown, head)) return poison;
+    Diag *d = fault(f, ref->span, "E0401", "nothing here is called `%s`", name);
+    diag_primary(d, "`%s` is no layer with such a part", head);
+    if (v.kind == VAL_TUPLE) diag_help(d, "take its %d results apart: `%s = ...`", v.n, names_text(f->e, v));
+    return poison;
+}
+
+Val value_of_ref(Frame *f, const Ref *ref, const Type *want)
+{
+    Val v = poison;
+    const char *name = ref->path.text;
+    bool whole = ref->path.parts.n == 1;
+    if (whole && value_named(f, name, ref->prime, ref->span, &v)) {
+        if (v.kind == VAL_FUNCTION && want) return apply(f, v.fn, NULL, 0, ref->span, NULL, want);
+        return v;
+    }
+    const char *path = path_resolve(f, ref);
+    if (ref->prime) return next_of_ref(f, ref, path);
+    if (path) return tree_settled(f, path, ref->span);
+    if (!whole) return value_of_parts(f, ref, want);
+    if (want && callable_known(f, name)) {
+        Expr at = {.kind = EX_REF, .span = ref->span, .ref = *ref};
+        Function *fn = function_named(f, &ref->path, &at);
+        return fn ? apply(f, fn, NULL, 0, ref->span, NULL, want) : poison;
     }
     return unknown_value(f, ref);
 }

@@ -181,7 +181,8 @@ int main(void)
         cmocka_unit_test(sums_have_one_form), cmocka_unit_test(floors_have_one_form),
         cmocka_unit_test(division_comes_out_or_not), cmocka_unit_test(equality_is_proved_refuted_or_open),
         cmocka_unit_test(order_is_decided_where_it_can_be),
-        cmocka_unit_test(a_number_below_zero_divides), cmocka_unit_test(bounds_end_with_int64), cmocka_unit_test(known_and_evaluated),
+        cmocka_unit_test(a_number_below_zero_divides), cmocka_unit_test(bounds_end_with_int64),
+        cmocka_unit_test(known_and_evaluated),
         cmocka_unit_test(forms_agree_with_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
