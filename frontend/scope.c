@@ -1,6 +1,7 @@
 /* scope.c: names. Values and what can be called are looked up apart; a file's own definitions come before std's. */
 #include "frontend/elab.h"
 #include "frontend/habit.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- frames ---- */
