@@ -102,10 +102,15 @@ static LLVMValueRef symbol_compute(Cg *cg, const LLVMValueRef *symbols, const Sy
     return symbols[s->index];
 }
 
+/* As floor_divide, and 0 by nothing. By a number below zero it is the division of -p by -k, so that no p over -1 traps:
+   a fact is reckoned before it is known that its numbers fit. */
 static LLVMValueRef floor_compute(Cg *cg, LLVMValueRef p, LLVMValueRef k)
 {
     LLVMBuilderRef b = cg->builder;
-    LLVMValueRef zero = const_i64(cg, 0), none = LLVMBuildICmp(b, LLVMIntEQ, k, zero, ""); /* sizes not yet checked */
+    LLVMValueRef zero = const_i64(cg, 0), none = LLVMBuildICmp(b, LLVMIntEQ, k, zero, "");
+    LLVMValueRef below = LLVMBuildICmp(b, LLVMIntSLT, k, zero, "");
+    p = LLVMBuildSelect(b, below, LLVMBuildNeg(b, p, ""), p, "");
+    k = LLVMBuildSelect(b, below, LLVMBuildNeg(b, k, ""), k, "");
     k = LLVMBuildSelect(b, none, const_i64(cg, 1), k, "");
     LLVMValueRef negative = LLVMBuildICmp(b, LLVMIntSLT, LLVMBuildSRem(b, p, k, ""), zero, "");
     LLVMValueRef q = LLVMBuildSub(b, LLVMBuildSDiv(b, p, k, ""), LLVMBuildZExt(b, negative, cg->i64, ""), "");

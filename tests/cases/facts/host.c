@@ -33,8 +33,10 @@ int main(void)
     run(s, "square", 3, (int64_t[]){8, 8, 16});
     run(s, "square", 3, (int64_t[]){8, 12, 20});
     run(s, "square", 3, (int64_t[]){8, 8, 17});
+    const int64_t parts[] = {8, 6, 9, 3, 10, 13};
+    for (int i = 0; i < 6; i++) run(s, "part", 1, &parts[i]);
     printf("%d\n", (int)tall_predict(NULL, 2, 10, in[0], out, work));
-    printf("%d %d\n", tall_bytes(TALL_WORK_PREDICT, 2, 8, 8, 16) > 0, tall_bytes(TALL_WORK_PREDICT, 2, 10, 8, 16) > 0);
+    for (int y = 8; y <= 10; y += 2) printf("%d\n", tall_bytes(TALL_WORK_PREDICT, 2, y, 8, 16, 6) > 0);
     nnrt_session_free(s);
     nnrt_close(library);
     return 0;
