@@ -30,10 +30,11 @@ static Value *returned(const Value *call)
     return call->def->region->last->in[call->index];
 }
 
+/* A whole tensor of ones says how large the result is, which a lone p beside it does not. */
 static bool is_one_minus(const Node *n)
 {
     double c;
-    return n->op == OP_SUB && value_is_const(n->in[0], &c) && c == 1;
+    return n->op == OP_SUB && value_is_const(n->in[0], &c) && c == 1 && n->in[1]->type.rank == n->out->type.rank;
 }
 
 /* What p, or 1 - p, is the probability of. */
@@ -96,7 +97,7 @@ static Value *log_choice(Build *b, const Node *choice, bool complement, Arena *s
 {
     double c = 0;
     value_is_const(choice->in[1], &c);
-    Value *number = build_const(b, choice->out->type.dtype, log(complement ? 1 - c : c));
+    Value *number = build_fill(b, choice->in[1]->type, log(complement ? 1 - c : c));
     return build_3(b, OP_SELECT, choice->in[0], number, write_log(b, choice->in[2], complement, scratch));
 }
 

@@ -491,6 +491,32 @@ static void test_logs_of_choices(void **state)
     }
 }
 
+/* Numbers as tensors full of them, before algebra has made single ones of them: each may alone say how large the result
+   is. */
+static void test_logs_beside_full_tensors(void **state)
+{
+    (void)state;
+    Bench t;
+    Array before[2], after[2];
+    Arena *scratch = arena_new();
+    begin(&t);
+    Value *p = sigmoid(&t.b, param(&t, SHAPE())), *yes = build_2(&t.b, OP_GT, p, build_const(&t.b, DT_F64, 0.9));
+    Type many = shaped(&t, DT_F64, SHAPE(N, 4));
+    output(&t, logarithm(&t.b, build_3(&t.b, OP_SELECT, yes, build_fill(&t.b, many, 0.25), p)));
+    output(&t, logarithm(&t.b, build_2(&t.b, OP_SUB, build_fill(&t.b, many, 1), p)));
+    run(&t, t.g, 0, before);
+    assert_int_equal(rewrite_stable(t.g, scratch), 1);
+    if (!graph_verify(t.g, t.cx)) fail();
+    run(&t, t.g, 0, after);
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(after[r].size, 4 * N_SIZE);
+        for (int64_t i = 0; i < after[r].size; i++)
+            assert_true(fabs(before[r].at[i].value - after[r].at[i].value) < 1e-12);
+    }
+    arena_free(scratch);
+    end(&t);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -499,7 +525,8 @@ int main(void)
         cmocka_unit_test(test_patterns_join),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_dead_values_go), cmocka_unit_test(test_log_of_softmax),
         cmocka_unit_test(test_other_softmaxes), cmocka_unit_test(test_picking_first), cmocka_unit_test(test_logs_of_sigmoid),
-        cmocka_unit_test(test_logs_of_choices), cmocka_unit_test(test_slopes_along_computed_values),
+        cmocka_unit_test(test_logs_of_choices), cmocka_unit_test(test_logs_beside_full_tensors),
+        cmocka_unit_test(test_slopes_along_computed_values),
         cmocka_unit_test(test_folding_keeps_types), cmocka_unit_test(test_sharing_of_patterns),
     };
     return cmocka_run_group_tests_name("simplify", tests, NULL, NULL);
