@@ -179,8 +179,6 @@ static void take_sizes(Cg *cg, Begin *g)
         fail_if(cg, LLVMBuildNot(b, ok, ""), STATUS_SIZE);
     }
     g->symbols = symbols_load(cg, c->entry, g->sizes);
-    for (int i = 0; i < cg->program->symbols.n; i++)
-        if (g->symbols[i]) keep(cg, g, cg->frame->symbols + i, g->symbols[i]);
     for (int i = 0; i < c->used.n; i++)
         keep(cg, g, frame_slot(cg, c->used.at[i]), dim_compute(cg, g->symbols, c->used.at[i]));
 }

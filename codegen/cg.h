@@ -156,7 +156,7 @@ typedef enum FrameField {
 typedef struct Frame {
     int hypers, symbols, inputs, outputs, sizes; /* first slot of each part; slots are of 8 bytes */
     DimList dims;            /* formulas in slots, from `sizes` on, of all graphs */
-    DimList used;            /* those of the graph being emitted */
+    DimList used;            /* sizes that the graph being emitted reads, lone symbols among them */
 } Frame;
 void frame_open(Cg *cg);
 int64_t frame_least(Program *p);                 /* bytes of a frame that holds no formula */
@@ -164,7 +164,7 @@ int64_t frame_bytes(const Cg *cg, const DimList *used); /* of one that holds the
 LLVMValueRef frame_address(Cg *cg, LLVMValueRef frame, int slot);
 LLVMValueRef frame_load(Cg *cg, int slot, LLVMTypeRef type); /* in a kernel, once */
 LLVMValueRef dim_value(Cg *cg, const Dim *d);    /* i64: a constant, or read from the frame */
-int frame_slot(Cg *cg, const Dim *d);            /* a place for a formula, for the graph being emitted */
+int frame_slot(Cg *cg, const Dim *d);            /* a size's place, which is written for the graph being emitted */
 /* The formula itself, from the values of the program's symbols; and a bound in f64 that no step of it exceeds. */
 LLVMValueRef dim_compute(Cg *cg, const LLVMValueRef *symbols, const Dim *d);
 LLVMValueRef dim_ceiling(Cg *cg, const LLVMValueRef *symbols, const Dim *d);
@@ -295,7 +295,7 @@ typedef struct EntryCode {
     LLVMValueRef check, bytes, cost, begin, end;
     LLVMValueRef *phases;
     int nphases;
-    DimList used;               /* formulas that begin puts into the frame */
+    DimList used;               /* sizes that begin puts into the frame */
 } EntryCode;
 LLVMValueRef bytes_emit(Cg *cg, const EntryCode *code);   /* size.c: nnrt_bytes_fn of the workspace */
 LLVMValueRef function_begin(Cg *cg, const char *name, LLVMTypeRef type, bool exported); /* with its first block */

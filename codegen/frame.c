@@ -78,7 +78,9 @@ int64_t frame_bytes(const Cg *cg, const DimList *used)
 int frame_slot(Cg *cg, const Dim *d)
 {
     Frame *f = cg->frame;
+    const Symbol *s = dim_lone_symbol(d);
     if (list_find(&f->used, d) < 0) vec_push(cg->arena, &f->used, d);
+    if (s) return f->symbols + s->index;
     int at = list_find(&f->dims, d);
     if (at < 0) {
         at = f->dims.n;
@@ -90,9 +92,7 @@ int frame_slot(Cg *cg, const Dim *d)
 LLVMValueRef dim_value(Cg *cg, const Dim *d)
 {
     int64_t v;
-    if (dim_known(d, &v)) return const_i64(cg, v);
-    const Symbol *s = dim_lone_symbol(d);
-    return frame_load(cg, s ? cg->frame->symbols + s->index : frame_slot(cg, d), cg->i64);
+    return dim_known(d, &v) ? const_i64(cg, v) : frame_load(cg, frame_slot(cg, d), cg->i64);
 }
 
 static LLVMValueRef symbol_compute(Cg *cg, const LLVMValueRef *symbols, const Symbol *s)

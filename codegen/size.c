@@ -109,7 +109,8 @@ LLVMValueRef sizes_check_emit(Cg *cg, const Entry *e, const DimList *used)
         ok = LLVMBuildAnd(b, ok, LLVMBuildICmp(b, LLVMIntSLE, n, const_i64(cg, high), ""), "");
     }
     ok = and_positive(cg, ok, symbols, e->graph);
-    for (int i = 0; i < used->n; i++) ok = and_at_most(cg, ok, symbols, used->at[i], most_bytes);
+    for (int i = 0; i < used->n; i++)
+        if (!dim_lone_symbol(used->at[i])) ok = and_at_most(cg, ok, symbols, used->at[i], most_bytes);
     for (int i = 0; i < e->graph->inputs.n; i++) ok = and_type(cg, ok, symbols, e->graph->inputs.at[i].value->type);
     for (int i = 0; i < e->graph->results.n; i++)
         if (e->graph->results.at[i].kind == RESULT_OUTPUT)

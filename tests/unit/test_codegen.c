@@ -7,6 +7,8 @@
 #include "runtime/nnrt.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MAX_VALUES = 32, SYMBOLS = 8, SEED = 3, STEP = 5, EPOCH = 2, FIRST = 11 };
 static const int64_t sizes[] = {1, 2, 3, 7, 17, 64, 300};
@@ -362,13 +364,35 @@ static void weights_are_embedded(void **state)
     compiled_free(&plain);
 }
 
+/* A kernel that reads the size K, which no argument of its entry tells: the compiler stops before there is code. */
+static void a_size_that_nothing_tells_stops(void **state)
+{
+    static const char text[] = "stage \"built\"\n\ndim N\ndim K\n\nmodel untold(x: f32[N]) -> (y: f32[N]) {\n"
+                               "  s: f32[K] = 1\n  t: f32 = sum(s, over = 0)\n  y: f32[N] = x * t\n  (y)\n}\n";
+    int status;
+    Cx *cx = cx_new();
+    (void)state;
+    File *f = file_parse(cx, source_new(cx->arena, "untold", text, sizeof text - 1));
+    Program *p = flat_build(cx, f, NULL, &(FrontendOptions){.name = "untold"});
+    assert_true(p && passes_run(p, &(PassOptions){.verify = true}));
+    pid_t child = fork();
+    if (child == 0) {
+        Bytes object;
+        codegen_emit(p, &(CodegenOptions){.march = codegen_native_level(), .level = 2}, EMIT_OBJECT, &object);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 70);
+    cx_free(cx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms_agree), cmocka_unit_test(parts_agree),
         cmocka_unit_test(training_agrees), cmocka_unit_test(blocks_of_rows_agree),
         cmocka_unit_test(faults_are_refused), cmocka_unit_test(bad_numbers_stop), cmocka_unit_test(gradients_add_up),
-        cmocka_unit_test(weights_are_embedded),
+        cmocka_unit_test(weights_are_embedded), cmocka_unit_test(a_size_that_nothing_tells_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
