@@ -46,6 +46,23 @@ static void copies_are_apart(void **state)
     arena_free(a);
 }
 
+/* A text of 10^5 lines has as many lists of one large element. */
+static void lists_of_one_are_small(void **state)
+{
+    typedef struct Large { char bytes[88]; } Large;
+    VEC(Large) one = {0};
+    VEC(char) many = {0};
+    (void)state;
+    Arena *a = arena_new();
+    vec_push(a, &one, (Large){"x"});
+    assert_in_range(arena_bytes(a), sizeof(Large), 2 * sizeof(Large));
+    for (int i = 1; i < 100; i++) vec_push(a, &one, (Large){{(char)i}});
+    for (int i = 0; i < 100; i++) vec_push(a, &many, (char)i);
+    for (int i = 1; i < 100; i++) assert_true(one.at[i].bytes[0] == i && many.at[i] == i);
+    assert_int_equal(one.at[0].bytes[0], 'x');
+    arena_free(a);
+}
+
 /* A place belongs to the line whose text it stands in, the end of a line to the line that ends there. */
 static void places_have_lines(void **state)
 {
@@ -68,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_whole),
         cmocka_unit_test(copies_are_apart),
+        cmocka_unit_test(lists_of_one_are_small),
         cmocka_unit_test(places_have_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

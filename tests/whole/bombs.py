@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Small or cheap inputs that ask for the world: each ends by itself, with an error that tells where, a documented exit status,
-and no more than two seconds of CPU and 512 MiB."""
+and no more than two seconds of CPU and 448 MiB."""
 import gzip, io, os, pathlib, re, resource, struct, subprocess, sys, tempfile, threading, zipfile, zlib
 
 build, root = map(pathlib.Path, sys.argv[1:3])
 only = sys.argv[3] if len(sys.argv) > 3 else ""
-SECONDS, MIB = 2, 512
+SECONDS, MIB = 2, 448
 HEAD = "dim N\n"
 LINE = HEAD + """model line(x: f32[N, 2]) -> f32[N, 2] { x |> dense(2) }
 train line(x) { loss mse(line(x), x); optimizer sgd(lr = 0.1) }
