@@ -14,7 +14,7 @@ enum {
     EXIT_USAGE = 64,
     EXIT_NO_INPUT = 66,
     EXIT_NO_OUTPUT = 73,
-    EXIT_INTERRUPTED = 130,
+    EXIT_SIGNAL = 128, /* and the signal's number: Ctrl-C gives 130 */
 };
 
 /* ---- options.c ---- */

@@ -12,7 +12,8 @@ static const OptionInfo options[] = {
 
 const char exit_status_text[] =
     "0 good; 1 the model, its data or its weights are wrong; 2 a check failed; 64 usage; 66 no input;\n"
-    "70 a fault of the compiler itself; 73 the output cannot be written; 130 stopped by Ctrl-C, after saving.";
+    "70 a fault of the compiler itself; 73 the output cannot be written; 130 stopped by Ctrl-C,\n"
+    "143 by SIGTERM, after saving.";
 
 const OptionInfo *option_list(int *out_n)
 {

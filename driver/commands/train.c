@@ -14,7 +14,8 @@ typedef struct Training {
     const TrainInfo *info;
     const nnrt_train *settings;
     Dataset data, test;
-    bool has_test, failed, interrupted, shuffle;
+    bool has_test, failed, shuffle;
+    int interrupted; /* by this signal; 0: not */
     int64_t seed, epochs, batch, accumulate, max_updates, patience, checkpoint_every;
     int64_t split_train, split_test;
     uint32_t on_nan;
@@ -219,17 +220,22 @@ static volatile sig_atomic_t asked_to_stop;
 
 static void ask_to_stop(int signal_number)
 {
-    (void)signal_number;
-    asked_to_stop = 1;
+    asked_to_stop = signal_number;
 }
 
-/* The first Ctrl-C asks; the second finds the system's own handling, which ends the process. Where the shell has it
-   ignored, as of what runs in the background, it stays so. */
-static void watch_interrupts(void)
+/* The first one asks; the second finds the system's own handling, which ends the process. Where it is ignored, as Ctrl-C
+   is by what runs in the background, it stays so. */
+static void watch(int signal_number)
 {
     struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND | SA_RESTART}, was;
+    if (!sigaction(signal_number, NULL, &was) && was.sa_handler != SIG_IGN) sigaction(signal_number, &action, NULL);
+}
+
+static void watch_interrupts(void)
+{
     asked_to_stop = 0;
-    if (!sigaction(SIGINT, NULL, &was) && was.sa_handler != SIG_IGN) sigaction(SIGINT, &action, NULL);
+    watch(SIGINT);
+    watch(SIGTERM);
 }
 
 static int on_batch(void *user, const nnrt_progress *p)
@@ -238,8 +244,8 @@ static int on_batch(void *user, const nnrt_progress *p)
     if (t->bar) bar_batch(t->bar, p);
     if (t->checkpoint_every && p->step % (uint64_t)t->checkpoint_every == 0)
         t->failed = !folder_checkpoint(t->folder, false);
-    t->interrupted = asked_to_stop != 0;
-    return t->failed || t->interrupted;
+    t->interrupted = asked_to_stop;
+    return t->failed || t->interrupted != 0;
 }
 
 static void note_dropped(const Training *t, const nnrt_progress *p)
@@ -368,7 +374,7 @@ static int finish(Training *t, int32_t status)
         if (!folder_checkpoint(t->folder, false)) return EXIT_NO_OUTPUT;
         fprintf(stderr, "\nstopped in epoch %" PRIu64 " after step %" PRIu64 "; --resume %s goes on\n", clock->epoch,
                 clock->step - 1, folder_path(t->folder));
-        return EXIT_INTERRUPTED;
+        return EXIT_SIGNAL + t->interrupted;
     }
     note_early_stop(t);
     printf("%s/last.safetensors\n", folder_path(t->folder));

@@ -13,7 +13,7 @@ struct RunFolder {
     Arena *arena;
     const char *path;
     const nnrt_entry *entry;
-    bool has_loss;
+    bool has_loss, anew; /* anew: no epoch has ended yet, and what stands here may be an earlier run's */
     nnrt_session *session;
     Text csv;
 };
@@ -47,20 +47,22 @@ static void remove_unfinished(RunFolder *f)
     closedir(d);
 }
 
-/* A run that begins anew must not be gone on with as the one before it. */
-static void remove_old_run(RunFolder *f)
+/* Where the first epoch of a run is saved, what an earlier one left and this one has not replaced goes. */
+static void remove_old_run(RunFolder *f, bool best)
 {
-    static const char *const names[] = {CHECKPOINT_NAME, BEST_CHECKPOINT_NAME, "metrics.csv", "last.safetensors",
-                                        "best.safetensors"};
-    for (size_t i = 0; i < COUNT(names); i++) unlink(inside(f, names[i]));
+    if (f->anew) unlink(inside(f, "last.safetensors"));
+    if (f->anew && !best) unlink(inside(f, BEST_CHECKPOINT_NAME));
+    if (f->anew && !f->has_loss) unlink(inside(f, "best.safetensors"));
+    f->anew = false;
 }
 
-/* The header and the epochs before `epoch`: what comes after them is written again. */
+/* The header and the epochs before `epoch`: what comes after them is written again. In the first epoch there is none,
+   and the file may be an earlier run's. */
 static bool keep_metrics(RunFolder *f, uint64_t epoch)
 {
     char *text;
     size_t n;
-    if (!read_file(f->arena, inside(f, "metrics.csv"), SIZE_MAX, &text, &n)) return true;
+    if (epoch <= 1 || !read_file(f->arena, inside(f, "metrics.csv"), SIZE_MAX, &text, &n)) return true;
     for (const char *line = text, *end; line < text + n; line = end + 1) {
         end = memchr(line, '\n', (size_t)(text + n - line));
         if (!end || (line > text && strtoull(line, NULL, 10) >= epoch)) break;
@@ -77,9 +79,8 @@ RunFolder *folder_new(Args *a, const Running *r, const char *path, const nnrt_en
         return NULL;
     }
     RunFolder *f = NEW(a->cx->arena, RunFolder);
-    *f = (RunFolder){a->cx->arena, path, entry, has_loss, r->session, {a->cx->arena, 0, 0, 0}};
+    *f = (RunFolder){a->cx->arena, path, entry, has_loss, !resumed_epoch, r->session, {a->cx->arena, 0, 0, 0}};
     remove_unfinished(f);
-    if (!resumed_epoch) remove_old_run(f);
     return !resumed_epoch || keep_metrics(f, resumed_epoch) ? f : NULL;
 }
 
@@ -158,8 +159,10 @@ bool folder_last(RunFolder *f) { return saved(f, nnrt_save, "last.safetensors");
 
 bool folder_checkpoint(RunFolder *f, bool best)
 {
-    return saved(f, nnrt_save_checkpoint, CHECKPOINT_NAME) &&
-           (!best || saved(f, nnrt_save_checkpoint, BEST_CHECKPOINT_NAME));
+    bool good = saved(f, nnrt_save_checkpoint, CHECKPOINT_NAME) &&
+                (!best || saved(f, nnrt_save_checkpoint, BEST_CHECKPOINT_NAME));
+    if (good && f->csv.n) remove_old_run(f, best);
+    return good;
 }
 
 bool folder_epoch(RunFolder *f, const nnrt_progress *p)

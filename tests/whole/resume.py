@@ -207,6 +207,16 @@ def same_run(a, b):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
+def stopped_by(sent, status, model, cut):
+    """A run that goes on, stopped after an epoch or later."""
+    lines = (cut / "metrics.csv").read_text().count("\n")
+    p = command(model, "--resume", cut, "--epochs=100000")
+    while (cut / "metrics.csv").read_text().count("\n") < lines + 1 and p.poll() is None:
+        time.sleep(0.01)
+    p.send_signal(sent)
+    assert "goes on" in finish(p, status)
+
+
 def by_command(model, folder):
     epochs = "--epochs=3"
     whole, cut = folder / "whole.run", folder / "cut.run"
@@ -220,17 +230,13 @@ def by_command(model, folder):
         time.sleep(0.01)
     p.kill()
     p.communicate()
-    lines = (cut / "metrics.csv").read_text().count("\n")
-    interrupted = command(model, "--resume", cut, "--epochs=100000")
-    while (cut / "metrics.csv").read_text().count("\n") < lines + 1 and interrupted.poll() is None:
-        time.sleep(0.01)
-    interrupted.send_signal(signal.SIGINT)
-    assert "goes on" in finish(interrupted, 130)
+    stopped_by(signal.SIGINT, 130, model, cut)
+    stopped_by(signal.SIGTERM, 143, model, cut)
     done = len((cut / "metrics.csv").read_text().splitlines())
     finish(command(model, "--resume", cut, "--epochs=%d" % (done + 1)))
     finish(command(model, "--epochs=%d" % (done + 1), "--log", whole))
     same_run(whole, cut)
-    print("by command: cut, killed, interrupted, ended in epoch %d as one run" % (done + 1))
+    print("by command: cut, killed, interrupted, terminated, ended in epoch %d as one run" % (done + 1))
 
 
 def in_the_background(model, folder):
@@ -241,6 +247,30 @@ def in_the_background(model, folder):
         p.send_signal(signal.SIGINT)
         time.sleep(0.001)
     finish(p)
+
+
+def begun_anew(model, folder):
+    """A run takes nothing of an earlier one's away before it has its own."""
+    run, bad = folder / "anew.run", folder / "nan.csv"
+    kept = ["checkpoint.safetensors", "best-checkpoint.safetensors", "best.safetensors", "last.safetensors", "metrics.csv"]
+    finish(command(model, "--epochs=3", "--save-best", "--log", run))
+    before = {name: (run / name).read_bytes() for name in kept}
+    head, *rows = (example / "rings.csv").read_text().splitlines()
+    bad.write_text("\n".join([head] + ["nan" + row[row.index(","):] for row in rows]) + "\n")
+    words = [build / "nnc", "train", model, "-q", "-O1", "--data", bad, "--log", run]
+    assert subprocess.run(words, capture_output=True).returncode == 1
+    assert {name: (run / name).read_bytes() for name in kept} == before
+    p = command(model, "--epochs=100000", "--seed=7", "--log", run)
+    while '"seed": 7' not in (run / "settings.json").read_text():
+        time.sleep(0.001)
+    p.kill()
+    p.communicate()
+    assert all((run / name).exists() for name in ("best.safetensors", "checkpoint.safetensors", "metrics.csv"))
+    finish(command(model, "--epochs=1", "--log", run))
+    finish(command(model, "--epochs=1", "--log", folder / "alone.run"))
+    same_run(run, folder / "alone.run")
+    assert not (run / "best-checkpoint.safetensors").exists()
+    print("begun anew: an earlier run stays until there is more")
 
 
 def accumulated(folder):
@@ -267,5 +297,6 @@ with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK
         print("%s: the same bytes, wherever it was stopped" % name)
         killed_often(library, path.parent, wanted, -(-kills // len(every)))
     by_command(path, path.parent)
+    begun_anew(path, path.parent)
     in_the_background(path, path.parent)
     accumulated(folder)
