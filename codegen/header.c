@@ -92,10 +92,10 @@ static void add_shared(Header *h)
 }
 
 /* ---- sizes, settings, totals ---- */
-static const char *symbol_text(Header *h, const Symbol *s)
+static const char *bounds_text(Header *h, const Symbol *s)
 {
-    if (s->high == INT64_MAX) return str_format(h->arena, "%s: %lld or more", s->name, (long long)s->low);
-    return str_format(h->arena, "%s: %lld to %lld", s->name, (long long)s->low, (long long)s->high);
+    if (s->high == INT64_MAX) return str_format(h->arena, "%lld or more", (long long)s->low);
+    return str_format(h->arena, "%lld to %lld", (long long)s->low, (long long)s->high);
 }
 
 static void add_labels(Header *h, const Symbol *s)
@@ -203,7 +203,7 @@ static void add_totals(Header *h, const TrainInfo *t)
 }
 
 /* ---- functions ---- */
-typedef struct Param { const char *type, *name; } Param;
+typedef struct Param { const char *type, *name, *wished; } Param; /* wished: its name in the text, NULL where it has none */
 typedef VEC(Param) Params;
 
 /* A name for a parameter: of the wished one, with as many `_` as make it good C and unlike those before it. */
@@ -220,9 +220,9 @@ static const char *param_name(Header *h, const Params *before, const char *wishe
     return name;
 }
 
-static Param param_of_size(Header *h, const Symbol *s, const Params *before)
+static Param param_named(Header *h, const char *type, const char *wished, const Params *before)
 {
-    return (Param){"int64_t ", param_name(h, before, s->name)};
+    return (Param){type, param_name(h, before, wished), wished};
 }
 
 static const Result *output_result(const Entry *e, int index)
@@ -238,28 +238,35 @@ static Param param_of(Header *h, const Entry *e, Arg arg, const Params *before)
 {
     Program *p = h->program;
     switch (arg.kind) {
-    case ARG_PARAMS: return (Param){"void *", "params"};
-    case ARG_PARAMS_IN: return (Param){"const void *", "params"};
-    case ARG_OPT: return (Param){"void *", "opt"};
-    case ARG_GRADS: return (Param){"void *", "grads"};
-    case ARG_GRADS_IN: return (Param){"const void *", "grads"};
-    case ARG_STEP: return (Param){"const nnrt_step *", "step"};
-    case ARG_HPARAMS: return (Param){str_format(h->arena, "const %s_hparams *", p->name), "hparams"};
-    case ARG_TOTALS: return (Param){"double *", "totals"};
-    case ARG_WORK: return (Param){"void *", "ws"};
-    case ARG_SIZE: return param_of_size(h, p->symbols.at[arg.index], before);
+    case ARG_PARAMS: return (Param){"void *", "params", NULL};
+    case ARG_PARAMS_IN: return (Param){"const void *", "params", NULL};
+    case ARG_OPT: return (Param){"void *", "opt", NULL};
+    case ARG_GRADS: return (Param){"void *", "grads", NULL};
+    case ARG_GRADS_IN: return (Param){"const void *", "grads", NULL};
+    case ARG_STEP: return (Param){"const nnrt_step *", "step", NULL};
+    case ARG_HPARAMS: return (Param){str_format(h->arena, "const %s_hparams *", p->name), "hparams", NULL};
+    case ARG_TOTALS: return (Param){"double *", "totals", NULL};
+    case ARG_WORK: return (Param){"void *", "ws", NULL};
+    case ARG_SIZE: return param_named(h, "int64_t ", p->symbols.at[arg.index]->name, before);
     case ARG_INPUT: {
         const GraphInput *in = &e->graph->inputs.at[arg.index];
         const char *type = str_format(h->arena, "const %s *", c_type(in->value->type.dtype));
-        return (Param){type, param_name(h, before, in->name)};
+        return param_named(h, type, in->name, before);
     }
     case ARG_OUTPUT: {
         const Result *r = output_result(e, arg.index);
         const char *name = r->name ? r->name : arg.index ? str_format(h->arena, "out%d", arg.index) : "out";
-        return (Param){str_format(h->arena, "%s *", c_type(r->type.dtype)), param_name(h, before, name)};
+        return param_named(h, str_format(h->arena, "%s *", c_type(r->type.dtype)), name, before);
     }
     }
     UNREACHABLE("an argument of no kind");
+}
+
+/* As the function calls it and, where C has taken that name, as the text does, which types and facts go on doing. */
+static void add_note_name(Header *h, Param param)
+{
+    bool same = str_equal(param.name, param.wished);
+    text_add(&h->text, same ? "   %s: " : "   %s, in the text %s: ", param.name, plain(h->arena, param.wished));
 }
 
 /* "   image: u8[N, y = 28, x = 28] (digits.nn:8)" */
@@ -273,10 +280,12 @@ static void add_param_note(Header *h, const Entry *e, Arg arg, Param param)
     } else if (arg.kind == ARG_OUTPUT) {
         type = &output_result(e, arg.index)->type;
     } else if (arg.kind == ARG_SIZE) {
-        text_add(&h->text, "   %s\n", symbol_text(h, h->program->symbols.at[arg.index]));
+        add_note_name(h, param);
+        text_add(&h->text, "%s\n", bounds_text(h, h->program->symbols.at[arg.index]));
     }
     if (!type) return;
-    text_add(&h->text, "   %s: %s%s", param.name, plain(h->arena, type_text(h->arena, *type)), where(h, at));
+    add_note_name(h, param);
+    text_add(&h->text, "%s%s", plain(h->arena, type_text(h->arena, *type)), where(h, at));
     if (type->range)
         text_add(&h->text, "; values from 0 to below %s", plain(h->arena, dim_text(h->arena, type->range)));
     if (type->dtype == DT_BOOL) text_add(&h->text, "; bytes of 0 or 1");
@@ -351,9 +360,9 @@ static void add_bytes_function(Header *h)
         text_add(t, ",\n       %s_WORK_%s = %d", h->upper, name_upper(h->arena, h->entries.at[i].verb), 3 + i);
     if (!init_fits_stack(h->program)) text_add(t, ",\n       %s_WORK_INIT = %d", h->upper, 3 + h->entries.n);
     Params params = {0};
-    vec_push(h->arena, &params, ((Param){"int32_t ", "what"}));
+    vec_push(h->arena, &params, ((Param){"int32_t ", "what", NULL}));
     for (int i = 0; i < n; i++)
-        vec_push(h->arena, &params, param_of_size(h, h->program->symbols.at[symbols[i]], &params));
+        vec_push(h->arena, &params, param_named(h, "int64_t ", h->program->symbols.at[symbols[i]]->name, &params));
     text_add(t, " };\n");
     add_prototype(h, "int64_t", str_format(h->arena, "%s_bytes", h->program->name), &params);
 }

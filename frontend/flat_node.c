@@ -140,11 +140,13 @@ static Node *line_node(const Line *l, OpCode op, Value *const *in, int nin, Attr
     int errors = l->flat->cx->diags->errors;
     int results = op == OP_GRAD ? nin - 1 : 1, arity = op_info(op)->nin;
     if (arity >= 0 && arity != nin) {
-        flat_error(l->flat, l->value->span, "`%s` has %d inputs, not %d", op_info(op)->text, arity, nin);
+        flat_error(l->flat, l->value->span, "`%s` has %d input%s, not %d", op_info(op)->text, arity,
+                   arity == 1 ? "" : "s", nin);
         return NULL;
     }
     if (results != l->ntypes) {
-        flat_error(l->flat, l->value->span, "this gives %d values, not %d", results, l->ntypes);
+        flat_error(l->flat, l->value->span, "this gives %d value%s, not %d", results, results == 1 ? "" : "s",
+                   l->ntypes);
         return NULL;
     }
     Node *n = node_new(l->block, op, in, nin, &attr, l->types, l->site, l->flat->cx);
@@ -159,7 +161,7 @@ static Node *constant_line(const Line *l)
     double *values = NEW_ARRAY(l->flat->arena, double, e->list.n);
     int64_t size;
     if (l->types[0].rank != 1 || !dim_known(l->types[0].axes[0].dim, &size) || size != e->list.n) {
-        flat_error(l->flat, e->span, "this vector has %d numbers", e->list.n);
+        flat_error(l->flat, e->span, "this vector has %d number%s", e->list.n, e->list.n == 1 ? "" : "s");
         return NULL;
     }
     for (int i = 0; i < e->list.n; i++) {
@@ -375,7 +377,8 @@ static Node *region_line(const Line *l, OpCode op)
     for (int i = 0; i < l->ntypes; i++) n->out[i].type = l->types[i];
     if (!flat_region(f, n->region, e->block)) return NULL;
     if (n->region->last->nin == n->nout) return n;
-    flat_error(f, e->span, "this body gives %d values, not %d", n->region->last->nin, n->nout);
+    int given = n->region->last->nin;
+    flat_error(f, e->span, "this body gives %d value%s, not %d", given, given == 1 ? "" : "s", n->nout);
     return NULL;
 }
 

@@ -111,7 +111,7 @@ static void left_pack(Pattern *p, const Value *x, int from, int n, Side *side, S
 {
     if (p->has_pack && n != p->npack) {
         diag_primary(pattern_fault(p, span, "`...` stands for the same axes throughout"),
-                     "%d axes, and %d before", n, p->npack);
+                     "%d ax%s, and %d before", n, n == 1 ? "is" : "es", p->npack);
         return;
     }
     for (int i = 0; i < n && side->n < MAX_RANK; i++) {

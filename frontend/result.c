@@ -76,9 +76,12 @@ static Val checked_tensor(Frame *f, const TypeExpr *t, Type want, Val v, Span at
 static Val result_tuple(Frame *f, const TypeExpr *t, Val v, Span at)
 {
     if (v.kind != VAL_TUPLE || v.n != t->fields.n) {
-        Diag *d = fault(f, at, "E0404", "%d results are declared, but this is %s", t->fields.n, val_text(f->e, v));
-        diag_primary(d, "%d results are needed", t->fields.n);
+        const char *are = t->fields.n == 1 ? " is" : "s are";
+        Diag *d = fault(f, at, "E0404", "%d result%s declared, but this is %s", t->fields.n, are, val_text(f->e, v));
+        diag_primary(d, "%d result%s needed", t->fields.n, are);
         diag_label(d, t->span, "declared here");
+        if (t->fields.n == 1)
+            diag_help(d, "a single result has no name: write `-> %s`", source_text(f->e, t->fields.at[0].type->span));
         return poison;
     }
     Val out = v;

@@ -67,8 +67,8 @@ static int32_t bind_slot(nnrt_session *s, int32_t entry, uint32_t slot, uint32_t
     nnrt__shape_text(dtype, rank, dims, given, sizeof given);
     if (needed < 0) return nnrt__fail(&s->fault, NNRT_ERR_SIZE, "%s: %s is more than memory can hold", name, given);
     if ((uint64_t)needed > bytes)
-        return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s: %s takes %lld bytes, and the buffer has %zu", name, given,
-                          (long long)needed, bytes);
+        return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "%s: %s takes %lld byte%s, and the buffer has %zu", name, given,
+                          (long long)needed, needed == 1 ? "" : "s", bytes);
     if ((uintptr_t)data % nnrt_dtype_bytes(dtype))
         return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "%s: the buffer of %s must lie at a multiple of %zu bytes",
                           name, nnrt_dtype_name(dtype), nnrt_dtype_bytes(dtype));

@@ -300,8 +300,8 @@ static bool check_whole(Reader *r, int64_t data_bytes)
     for (int64_t i = 0; i < h->ntensors; reached = h->tensors[i++].end)
         if (h->tensors[i].begin != reached) return broken(r, "leaves a hole or an overlap between its tensors");
     if (reached != data_bytes)
-        return nnrt__fail(r->fault, NNRT_ERR_FILE, "its header tells of %lld bytes of data, and it has %lld",
-                          (long long)reached, (long long)data_bytes) == NNRT_OK;
+        return nnrt__fail(r->fault, NNRT_ERR_FILE, "its header tells of %lld byte%s of data, and it has %lld",
+                          (long long)reached, reached == 1 ? "" : "s", (long long)data_bytes) == NNRT_OK;
     if (h->ntensors > 0) qsort(h->tensors, (size_t)h->ntensors, sizeof *h->tensors, by_name);
     for (int64_t i = 1; i < h->ntensors; i++)
         if (!by_name(&h->tensors[i - 1], &h->tensors[i]))

@@ -288,8 +288,9 @@ static int32_t tensor_named(nnrt_session *s, const char *name, const void *buffe
         return nnrt__fail(&s->fault, NNRT_ERR_ARGUMENT, "`%s` has no tensor `%s`", s->model->name, name);
     const nnrt_tensor *t = *out = &s->model->tensors[i];
     if ((int64_t)bytes == t->bytes) return NNRT_OK;
-    return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "`%s` is %s (%s) and has %lld bytes; the buffer has %zu", t->name,
-                      nnrt_tensor_text(t, type, sizeof type), t->where, (long long)t->bytes, bytes);
+    return nnrt__fail(&s->fault, NNRT_ERR_SHAPE, "`%s` is %s (%s) and has %lld byte%s; the buffer has %zu", t->name,
+                      nnrt_tensor_text(t, type, sizeof type), t->where, (long long)t->bytes, t->bytes == 1 ? "" : "s",
+                      bytes);
 }
 
 static int32_t find_value(nnrt_session *s, const nnrt_tensor *t, char **out)

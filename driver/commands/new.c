@@ -236,7 +236,8 @@ static int find_target(Draft *d)
     const char *near = str_nearest(name, names, d->table.ncolumns);
     if (d->target < 0 && near) return failure("`%s` has no column `%s`; is it `%s`?", d->path, name, near);
     if (d->target < 0) return failure("`%s` has no column `%s`", d->path, name);
-    if (d->table.rows < 2) return failure("`%s` has %d samples: two are the least", d->path, d->table.rows);
+    if (d->table.rows < 2)
+        return failure("`%s` has %d sample%s: two are the least", d->path, d->table.rows, d->table.rows == 1 ? "" : "s");
     if (first_word(d, d->target) >= 0) {
         d->answer = name;
         return find_classes(d);

@@ -371,8 +371,8 @@ static size_t most_rows(const Source *file, int width)
 static bool short_line(const Reader *r, int width)
 {
     Span line = {r->file, r->row.at[0].lo, r->row.at[r->row.n - 1].hi};
-    diag_error(r->cx->diags, "E0213", line, "this line of `%s` has %d fields, the first line has %d", r->file->name,
-               r->row.n, width);
+    diag_error(r->cx->diags, "E0213", line, "this line of `%s` has %d field%s, the first line has %d", r->file->name,
+               r->row.n, r->row.n == 1 ? "" : "s", width);
     return false;
 }
 

@@ -38,8 +38,9 @@ bool idx_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
     }
     if (needed != size - header) {
         Diag *d = diag_error(cx->diags, "E0213", NO_SPAN,
-                             "`%s` is %s: its header announces %zu bytes of elements, %zu follow", path,
-                             needed > size - header ? "cut off" : "longer than it says", needed, size - header);
+                             "`%s` is %s: its header announces %zu byte%s of elements, %zu follow", path,
+                             needed > size - header ? "cut off" : "longer than it says", needed, needed == 1 ? "" : "s",
+                             size - header);
         diag_help(d, "copy or unpack the file again; its size should be %zu bytes", header + needed);
         return false;
     }

@@ -73,8 +73,8 @@ bool npy_read(Cx *cx, const char *path, const char *data, size_t size, RawArray 
         return npy_error(cx, path, "no file holds as many elements as its header announces");
     if (needed != size - at - length)
         return npy_error(cx, path,
-                         str_format(cx->arena, "its header announces %zu bytes of elements, %zu follow", needed,
-                                    size - at - length));
+                         str_format(cx->arena, "its header announces %zu byte%s of elements, %zu follow", needed,
+                                    needed == 1 ? "" : "s", size - at - length));
     return true;
 }
 

@@ -180,9 +180,9 @@ void confusion_draw(const Confusion *c, Text *to, bool alone)
     if (width < 420) width = 420;
     svg_open(to, width, height, "confusion matrix", alone);
     svg_text(to, 16, 26, "head",
-             str_format(a, "%s: %s of %s right on %s samples", c->target ? c->target : "classes",
+             str_format(a, "%s: %s of %s right on %s sample%s", c->target ? c->target : "classes",
                         percent(a, c->right, c->total), grouped_number(a, c->total),
-                        c->held_out ? "held-out" : "training"));
+                        c->held_out ? "held-out" : "training", c->total == 1 ? "" : "s"));
     svg_text(to, 16, 46, "soft", "rows: what it is; columns: what the model says");
     for (int i = 0; i < c->n; i++) {
         int64_t all = row_total(c, i);

@@ -60,11 +60,11 @@ static void add_summary(const Page *p, Text *to)
     uint64_t epoch = h->epochs.n ? h->epochs.at[h->epochs.n - 1].epoch : 0;
     text_add(to, " · %s%s", p->running ? "still training: epoch " : "", grouped_number(a, (int64_t)epoch));
     if (p->running && s->epochs) text_add(to, " of %s", grouped_number(a, s->epochs));
-    text_add(to, "%s · %s updates · seed %" PRId64 "</p>\n</header>\n",
+    text_add(to, "%s · %s update%s · seed %" PRId64 "</p>\n</header>\n",
              p->running   ? ""
              : epoch == 1 ? " epoch"
                           : " epochs",
-             grouped_number(a, (int64_t)steps_done(h)), s->seed);
+             grouped_number(a, (int64_t)steps_done(h)), steps_done(h) == 1 ? "" : "s", s->seed);
 }
 
 /* ---- tiles: the last numbers, large ---- */

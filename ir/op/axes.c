@@ -8,7 +8,8 @@ static void explain_symbol(Diag *d, const Dim *dim)
     if (!s) return;
     if (s->span.source) diag_label(d, s->span, "`%s` is declared here", s->name);
     if (s->labels)
-        diag_note(d, "`%s` is the %d places it names, and equal only to itself", s->name, s->nlabels);
+        diag_note(d, "`%s` is the %d place%s it names, and equal only to itself", s->name, s->nlabels,
+                  s->nlabels == 1 ? "" : "s");
     else if (!s->fixed)
         diag_note(d, "`%s` may be any size from %lld up, and is equal only to itself", s->name, (long long)s->low);
 }

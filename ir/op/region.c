@@ -9,7 +9,8 @@ bool infer_region(Infer *i)
     const Node *end = n->region ? n->region->last : NULL;
     bool complete = end && end->op == OP_RETURN;
     if (complete && end->nin != n->nout) {
-        infer_error(i, "E0901", "a body returns %d values where %d are awaited", end->nin, n->nout);
+        infer_error(i, "E0901", "a body returns %d value%s where %d %s awaited", end->nin,
+                    end->nin == 1 ? "" : "s", n->nout, n->nout == 1 ? "is" : "are");
         return false;
     }
     for (int k = 0; k < n->nout; k++) {
