@@ -33,12 +33,14 @@ static bool is_wild(OpCode op)
 }
 
 /* A result that is rounded has slopes that are: what they add up to depends on the order of the paths, and that follows
-   from how far the graph was simplified before differentiation. So none leads through it where every bit is compared. */
+   from how far the graph was simplified before differentiation. So does whether a slope at the pole of a remainder, by 0,
+   is no number or is never asked for. So none leads through these where every bit is compared. */
 static Value *settled(Gen *g, const Match *m, Value *v)
 {
-    static const OpCode rounded[] = {OP_DIV, OP_SQRT, OP_MEAN, OP_UNIFORM};
+    static const OpCode doubtful[] = {OP_DIV, OP_SQRT, OP_MEAN, OP_UNIFORM, OP_MOD};
     bool found = false;
-    for (size_t i = 0; i < COUNT(rounded); i++) found |= m->producer->op == rounded[i] || m->consumer->op == rounded[i];
+    for (size_t i = 0; i < COUNT(doubtful); i++)
+        found |= m->producer->op == doubtful[i] || m->consumer->op == doubtful[i];
     if (g->policy == POLICY_REAL || !found || !dtype_is_float(v->type.dtype)) return v;
     return build_1(&g->b, OP_FLOOR, v);
 }
