@@ -83,8 +83,8 @@ static void count_bins(const double *v, int64_t n, double low, double high, int6
 {
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(v[i])) continue;
-        int b = (int)((v[i] - low) / (high - low) * BINS);
-        bins[b < 0 ? 0 : b >= BINS ? BINS - 1 : b]++;
+        double share = (v[i] / 2 - low / 2) / (high / 2 - low / 2); /* halves: the whole may be beyond a double */
+        bins[share < 1 ? (int)(share * BINS) : share >= 1 ? BINS - 1 : 0]++;
     }
 }
 
