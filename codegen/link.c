@@ -2,6 +2,7 @@
    The result is made beside its place and moved there once it is whole. */
 #include "codegen/codegen.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,11 +133,21 @@ static bool linker_run(const Link *l)
     return linker_missing(l, error);
 }
 
+/* A power cut behind the rename would leave a part of it. */
+static bool library_sync(const Link *l)
+{
+    int fd = open(l->made, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return link_failed(l, strerror(errno));
+    int error = fsync(fd) ? errno : 0;
+    close(fd);
+    return !error || link_failed(l, strerror(error));
+}
+
 bool codegen_link(Program *p, Bytes object, Sanitizer sanitize, const char *path)
 {
     Link l = {.program = p, .path = path, .real = path_real(p->arena, path), .sanitize = sanitize};
     if (path_is_endless(path)) return link_failed(&l, "it is no file but a pipe or a device");
-    bool done = temporaries_make(&l, object) && linker_run(&l);
+    bool done = temporaries_make(&l, object) && linker_run(&l) && library_sync(&l);
     if (done && rename(l.made, l.real) == 0) l.made = NULL;
     else if (done) done = link_failed(&l, strerror(errno));
     temporaries_remove(&l);

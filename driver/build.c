@@ -64,11 +64,11 @@ Program *build_graphs(Args *a, int *out_status)
     return NULL;
 }
 
-static bool pass_named(const char *name, bool must_be_optional)
+static bool pass_named(const Args *a, const char *name, bool must_be_optional)
 {
     int n;
     const PassInfo *list = passes_list(&n);
-    const char *names[64];
+    const char **names = NEW_ARRAY(a->cx->arena, const char *, n);
     for (int i = 0; i < n; i++) {
         names[i] = list[i].name;
         if (strcmp(list[i].name, name)) continue;
@@ -87,9 +87,9 @@ static bool pass_named(const char *name, bool must_be_optional)
 static bool check_pass_names(const Args *a)
 {
     const char *dump = args_text(a, OPT_DUMP_AFTER);
-    if (dump && strcmp(dump, "all") && !pass_named(dump, false)) return false;
+    if (dump && strcmp(dump, "all") && !pass_named(a, dump, false)) return false;
     for (int i = 0; i < a->values[OPT_DISABLE_PASS].n; i++)
-        if (!pass_named(a->values[OPT_DISABLE_PASS].at[i], true)) return false;
+        if (!pass_named(a, a->values[OPT_DISABLE_PASS].at[i], true)) return false;
     return true;
 }
 

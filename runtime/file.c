@@ -56,6 +56,12 @@ static ssize_t system_write(void *user, int file, const void *from, size_t n)
     return write(file, from, n);
 }
 
+static int system_chmod(void *user, int file, mode_t mode)
+{
+    (void)user;
+    return fchmod(file, mode);
+}
+
 static int system_sync(void *user, int file)
 {
     (void)user;
@@ -97,8 +103,8 @@ static int system_remove(void *user, const char *path)
     return unlink(path);
 }
 
-const nnrt_io nnrt__io = {NULL, system_create, system_write, system_sync, system_close, system_rename,
-                          system_sync_folder, system_remove};
+const nnrt_io nnrt__io = {NULL, system_create, system_write, system_chmod, system_sync, system_close,
+                          system_rename, system_sync_folder, system_remove};
 
 /* ---- replacing ---- */
 /* Opens a new file beside `path`, whose name goes to `name`. */
@@ -125,22 +131,26 @@ static bool write_all(const nnrt_io *io, int file, const char *from, size_t n)
     return true;
 }
 
+/* What a file takes over from the one in whose place it comes. */
+typedef struct Old { bool stands; mode_t mode; } Old;
+
 /* After a failed sync nothing is tried again: the system may have dropped what was written. */
-static bool fill(const nnrt_io *io, int file, const char *from, size_t n)
+static bool fill(const nnrt_io *io, int file, Old old, const char *from, size_t n)
 {
-    bool good = write_all(io, file, from, n) && !io->sync(io->user, file);
+    bool good = write_all(io, file, from, n) && (!old.stands || !io->chmod(io->user, file, old.mode)) &&
+                !io->sync(io->user, file);
     int why = errno;
     if (io->close(io->user, file) && good) return false;
     errno = why;
     return good;
 }
 
-static bool replace(const nnrt_io *io, const char *path, const void *from, size_t n)
+static bool replace(const nnrt_io *io, const char *path, Old old, const void *from, size_t n)
 {
     char name[4096];
     int file = create_beside(io, path, name, sizeof name);
     if (file < 0) return false;
-    if (fill(io, file, from, n) && !io->rename(io->user, name, path)) {
+    if (fill(io, file, old, from, n) && !io->rename(io->user, name, path)) {
         io->sync_folder(io->user, path); /* some file systems refuse to: then they need it not */
         return true;
     }
@@ -154,8 +164,10 @@ int32_t nnrt__replace_file(nnrt_fault *fault, const nnrt_io *io, const char *pat
 {
     char real[PATH_MAX];
     struct stat info;
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* a pipe or a device would be gone */
+    Old old = {.stands = !stat(path, &info)};
+    if (old.stands) old.mode = info.st_mode & 07777;
+    if (old.stands && !S_ISREG(info.st_mode)) /* a pipe or a device would be gone */
         return nnrt__fail(fault, NNRT_ERR_FILE, "%s: cannot write: it is no plain file", path);
     const char *to = realpath(path, real) ? real : path; /* links to the file stay */
-    return replace(io, to, from, n) ? NNRT_OK : nnrt__failed_to(fault, "write", path);
+    return replace(io, to, old, from, n) ? NNRT_OK : nnrt__failed_to(fault, "write", path);
 }

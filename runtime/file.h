@@ -11,6 +11,7 @@ typedef struct nnrt_io {
     void *user;
     int (*create)(void *user, const char *path); /* for writing; fails where the name is taken */
     ssize_t (*write)(void *user, int file, const void *from, size_t n);
+    int (*chmod)(void *user, int file, mode_t mode);
     int (*sync)(void *user, int file);
     int (*close)(void *user, int file);
     int (*rename)(void *user, const char *from, const char *to);
@@ -19,7 +20,8 @@ typedef struct nnrt_io {
 } nnrt_io;
 extern const nnrt_io nnrt__io; /* the system's own */
 
-/* Writes n bytes to a new file beside the one that `path` leads to, syncs it, and gives it that name. */
+/* Writes n bytes to a new file beside the one that `path` leads to, with the mode of that one, syncs it, and gives it
+   that name. */
 int32_t nnrt__replace_file(nnrt_fault *fault, const nnrt_io *io, const char *path, const void *from, size_t n);
 bool nnrt__read_at(int file, void *into, size_t n, off_t from); /* false after errno */
 int32_t nnrt__failed_to(nnrt_fault *fault, const char *what, const char *path); /* tells errno */

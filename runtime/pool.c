@@ -1,5 +1,6 @@
 /* A small pool: workers that spin for a moment, then sleep. One fork a call; phases meet at a barrier inside. */
 #include "pool.h"
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -169,9 +170,15 @@ void nnrt__pool_run(nnrt_pool *pool, nnrt_work_fn *work, void *context)
 
 uint32_t nnrt__cpu_count(void)
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set)) return 1;
-    int n = CPU_COUNT(&set);
+    enum { FIRST = 1024, MOST = 1 << 20 };
+    int n = 0, refused = EINVAL;
+    for (int room = FIRST; room <= MOST && refused == EINVAL; room *= 2) { /* too small a set is refused */
+        size_t bytes = CPU_ALLOC_SIZE((size_t)room);
+        cpu_set_t *set = CPU_ALLOC((size_t)room);
+        if (!set) return 1;
+        refused = sched_getaffinity(0, bytes, set) ? errno : 0;
+        if (!refused) n = CPU_COUNT_S(bytes, set);
+        CPU_FREE(set);
+    }
     return n > 0 ? (uint32_t)n : 1;
 }

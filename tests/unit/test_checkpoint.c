@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROWS = 100, EPOCHS = 3, BATCHES = 7 /* of 16, the last one of 4 */, MAX_FILE = 8192 };
@@ -294,7 +295,7 @@ static void test_every_damage(void **state)
 }
 
 /* ---- saves that are stopped ---- */
-enum { CREATE, WRITE, SYNC, CLOSE, RENAME, SYNC_FOLDER, REMOVE, MAX_CALLS = 200 };
+enum { CREATE, WRITE, CHMOD, SYNC, CLOSE, RENAME, SYNC_FOLDER, REMOVE, MAX_CALLS = 200 };
 
 /* The system's calls, counted, with one of them failing, or none from there on happening. */
 typedef struct Faulty {
@@ -329,6 +330,10 @@ static ssize_t faulty_write(void *user, int file, const void *from, size_t n)
     f->written[f->calls - 1] = f->bytes;
     return put_now;
 }
+static int faulty_chmod(void *user, int file, mode_t mode)
+{
+    return fails(user, CHMOD) ? -1 : nnrt__io.chmod(NULL, file, mode);
+}
 static int faulty_sync(void *user, int file) { return fails(user, SYNC) ? -1 : nnrt__io.sync(NULL, file); }
 static int faulty_close(void *user, int file)
 {
@@ -352,8 +357,8 @@ static int faulty_remove(void *user, const char *name)
 
 static nnrt_io faulty_io(Faulty *f)
 {
-    return (nnrt_io){f, faulty_create, faulty_write, faulty_sync, faulty_close, faulty_rename, faulty_sync_folder,
-                     faulty_remove};
+    return (nnrt_io){f, faulty_create, faulty_write, faulty_chmod, faulty_sync, faulty_close, faulty_rename,
+                     faulty_sync_folder, faulty_remove};
 }
 
 static void drop_unfinished(void)
@@ -391,6 +396,24 @@ static void test_failing_calls(void **state)
     nnrt_session_free(old);
     nnrt_session_free(fresh);
     nnrt_session_free(t);
+}
+
+/* A checkpoint that others may not read stays so. */
+static void test_mode_stays(void **state)
+{
+    static const mode_t modes[] = {0600, 0640, 0444, 0666};
+    struct stat info;
+    (void)state;
+    nnrt_session *s = trained(5);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(nnrt_save_checkpoint(s, path), NNRT_OK);
+        assert_int_equal(chmod(path, modes[i]), 0);
+        assert_int_equal(nnrt_save_checkpoint(s, path), NNRT_OK);
+        assert_int_equal(stat(path, &info), 0);
+        assert_int_equal(info.st_mode & 07777, modes[i]);
+    }
+    unlink(path);
+    nnrt_session_free(s);
 }
 
 /* What a disk may hold after its power went: a name that was not synced may be the old or the new one, and of a file
@@ -644,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_every_step),    cmocka_unit_test(test_settings_and_weights),
         cmocka_unit_test(test_refusals),      cmocka_unit_test(test_changed_model),
         cmocka_unit_test(test_every_damage),  cmocka_unit_test(test_failing_calls),
+        cmocka_unit_test(test_mode_stays),
         cmocka_unit_test(test_power_cuts),    cmocka_unit_test(test_accumulation),
         cmocka_unit_test(test_skipped),       cmocka_unit_test(test_ends),
         cmocka_unit_test(test_matching),      cmocka_unit_test(test_uneven_accumulation),

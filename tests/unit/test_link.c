@@ -2,6 +2,7 @@
 #include "lane_bench.h"
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,33 @@ static void test_same_bytes(void **state)
     assert_memory_equal(one, two, n);
 }
 
+/* What was not written to the disk never gets the library's name. */
+static int syncs, sync_error;
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    syncs++;
+    return sync_error ? (errno = sync_error, -1) : __real_fsync(fd);
+}
+
+static void test_synced_before_it_is_named(void **state)
+{
+    Bench *b = *state;
+    char *text;
+    size_t n;
+    syncs = 0;
+    assert_true(codegen_link(b->p, b->object, SANITIZE_NONE, "lib.so"));
+    assert_true(syncs > 0);
+    assert_true(write_file("old.so", "old", 3));
+    sync_error = EIO;
+    assert_false(codegen_link(b->p, b->object, SANITIZE_NONE, "old.so"));
+    sync_error = 0;
+    assert_true(read_file(b->cx->arena, "old.so", SIZE_MAX, &text, &n));
+    assert_string_equal(text, "old");
+    assert_int_equal(files_here(false), 2);
+}
+
 static void test_failure_leaves_the_old_file(void **state)
 {
     Bench *b = *state;
@@ -122,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_any_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_same_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_synced_before_it_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_leaves_the_old_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_linker, set_up, tear_down),

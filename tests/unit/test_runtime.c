@@ -1,13 +1,16 @@
 /* The run-time library on a model written by hand: sessions, buffers, workers, training. */
 #include "line_model.h"
+#include "runtime/pool.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -602,6 +605,33 @@ static void test_shuffle(void **state)
     assert_memory_equal(a, b, sizeof a);
 }
 
+/* ---- a machine of many processors ---- */
+static int processors; /* 0: those of this machine */
+int __real_sched_getaffinity(pid_t process, size_t bytes, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t process, size_t bytes, cpu_set_t *set);
+
+/* As the system does it: a set that has no place for all is refused. */
+int __wrap_sched_getaffinity(pid_t process, size_t bytes, cpu_set_t *set)
+{
+    if (!processors) return __real_sched_getaffinity(process, bytes, set);
+    if (bytes * 8 < (size_t)processors) return errno = EINVAL, -1;
+    CPU_ZERO_S(bytes, set);
+    for (int i = 0; i < processors; i++) CPU_SET_S((size_t)i, bytes, set);
+    return 0;
+}
+
+static void test_processors(void **state)
+{
+    static const int counts[] = {1, 2, 1024, 1025, 5000};
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        processors = counts[i];
+        assert_int_equal(nnrt__cpu_count(), counts[i]);
+    }
+    processors = 0;
+    assert_in_range(nnrt__cpu_count(), 1, 1 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,7 +642,7 @@ int main(void)
         cmocka_unit_test(test_swap),          cmocka_unit_test(test_memory),
         cmocka_unit_test(test_fit),           cmocka_unit_test(test_fit_ways),
         cmocka_unit_test(test_fit_refused),   cmocka_unit_test(test_shuffle),
-        cmocka_unit_test(test_fit_chosen),
+        cmocka_unit_test(test_fit_chosen),    cmocka_unit_test(test_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
