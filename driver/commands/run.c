@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MADE_SIZE = 4, SHOWN_ROWS = 4, SHOWN_COLUMNS = 8 };
 
@@ -54,11 +55,34 @@ static int check_view(const Trial *t, const nnrt_view *view)
     return 0;
 }
 
+static const char *shape_text(const Trial *t, const nnrt_view *view)
+{
+    Text text = {t->args->cx->arena, 0, 0, 0};
+    text_add(&text, "%s[", nnrt_dtype_name(view->dtype));
+    for (uint32_t i = 0; i < view->rank; i++)
+        text_add(&text, "%s%" PRId64, i ? ", " : "", data_axis_size(t->entry, t->sizes, &view->axes[i]));
+    text_add(&text, "]");
+    return text_done(&text);
+}
+
+/* In floating point, since sizes that are open may multiply to more than 64 bits hold. */
+static int check_room(const Trial *t, const nnrt_view *view)
+{
+    double most = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    double bytes = (double)nnrt_dtype_bytes(view->dtype);
+    for (uint32_t i = 0; i < view->rank; i++) bytes *= (double)data_axis_size(t->entry, t->sizes, &view->axes[i]);
+    if (bytes <= most) return 0;
+    return failure("at these sizes `%s` (%s) would be %s: %.0f bytes, more than this machine's memory", view->name,
+                   view->where, shape_text(t, view), bytes);
+}
+
 static int check_sizes(const Trial *t)
 {
     int status = 0;
     for (uint32_t i = 0; i < t->entry->ninputs && !status; i++) status = check_view(t, &t->entry->inputs[i]);
     for (uint32_t i = 0; i < t->entry->noutputs && !status; i++) status = check_view(t, &t->entry->outputs[i]);
+    for (uint32_t i = 0; i < t->entry->ninputs && !status; i++) status = check_room(t, &t->entry->inputs[i]);
+    for (uint32_t i = 0; i < t->entry->noutputs && !status; i++) status = check_room(t, &t->entry->outputs[i]);
     return status;
 }
 
@@ -157,13 +181,6 @@ static const char *shown(const Trial *t, const Column *c, int64_t i)
     return real ? str_format(t->args->cx->arena, "%.6g", v) : column_text(t->args->cx->arena, c, i);
 }
 
-static void print_head(const Column *c)
-{
-    printf("%s: %s[", c->view->name, nnrt_dtype_name(c->view->dtype));
-    for (int i = 0; i < c->rank; i++) printf("%s%" PRId64, i ? ", " : "", c->shape[i]);
-    puts("]");
-}
-
 /* The last axis in lines, the others one after the other. */
 static void print_values(const Trial *t, const Column *c)
 {
@@ -201,7 +218,7 @@ static int print_outputs(const Trial *t)
 {
     if (args_has(t->args, OPT_JSON)) return print_json(t), EXIT_GOOD;
     for (uint32_t o = 0; o < t->entry->noutputs; o++) {
-        print_head(&t->outputs[o]);
+        printf("%s: %s\n", t->outputs[o].view->name, shape_text(t, t->outputs[o].view));
         print_values(t, &t->outputs[o]);
     }
     return EXIT_GOOD;
