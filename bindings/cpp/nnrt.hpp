@@ -91,9 +91,18 @@ using shape = std::initializer_list<std::int64_t>;
 namespace detail {
 template <class C> struct is_span : std::false_type {};
 template <class T> struct is_span<span<T>> : std::true_type {};
+/* Bits have no address that a model could read or write. */
+template <class C> struct is_bits : std::false_type {};
+template <class A> struct is_bits<std::vector<bool, A>> : std::true_type {
+    static_assert(sizeof(A) == 0, "std::vector<bool> holds bits, and models a byte for each bool: hand over an "
+                                  "nnrt::span<bool> or a std::array<bool, N>; read<bool> gives std::vector<uint8_t>");
+};
 template <class C> using element = std::remove_reference_t<decltype(*std::declval<C &>().data())>;
-template <class C> using if_container = std::enable_if_t<!is_span<std::decay_t<C>>::value, element<C>>;
+template <class C> using if_container = std::enable_if_t<!is_span<std::decay_t<C>>::value && !is_bits<std::decay_t<C>>::value, element<C>>;
 } // namespace detail
+
+/* What is read of a tensor: elements of T, but a byte of 0 or 1 for each bool. */
+template <class T> using values_of = std::vector<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>>;
 
 /* ---- a model in a file ---- */
 class library {
@@ -236,15 +245,15 @@ public:
     void *params() const noexcept { return nnrt_params(get()); }
     void zero_grad() { check(nnrt_zero_grad(get())); }
 
-    template <class T> std::vector<T> read(const char *tensor)
+    template <class T> values_of<T> read(const char *tensor)
     {
-        std::vector<T> values(elements<T>(tensor));
+        values_of<T> values(elements<T>(tensor));
         check(nnrt_read(get(), tensor, values.data(), values.size() * sizeof(T)));
         return values;
     }
-    template <class T> std::vector<T> read_grad(const char *tensor)
+    template <class T> values_of<T> read_grad(const char *tensor)
     {
-        std::vector<T> values(elements<T>(tensor));
+        values_of<T> values(elements<T>(tensor));
         check(nnrt_read_grad(get(), tensor, values.data(), values.size() * sizeof(T)));
         return values;
     }
@@ -311,14 +320,15 @@ private:
         return call(get(), number);
     }
 
-    /* How many elements a tensor has, which must be of type T. */
+    /* How many elements a tensor has, which must be of type T; what was read of bools may be written again. */
     template <class T> std::size_t elements(const char *tensor) const
     {
         std::int32_t at = nnrt_find_tensor(&model(), tensor);
         if (at < 0)
             throw error(NNRT_ERR_ARGUMENT, std::string("`") + model().name + "` has no tensor `" + tensor + "`");
         const nnrt_tensor &t = model().tensors[at];
-        if (t.dtype != dtype_of<T>())
+        const bool byte_of_bool = t.dtype == NNRT_BOOL && std::is_same_v<std::remove_cv_t<T>, std::uint8_t>;
+        if (t.dtype != dtype_of<T>() && !byte_of_bool)
             throw error(NNRT_ERR_SHAPE, std::string("`") + t.name + "` (" + t.where + ") is of " +
                                             nnrt_dtype_name(t.dtype) + ", not " + nnrt_dtype_name(dtype_of<T>()));
         return static_cast<std::size_t>(t.bytes) / sizeof(T);

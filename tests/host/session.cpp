@@ -160,6 +160,30 @@ static int bound_calls_take_nothing(nnrt::session &s)
     return 0;
 }
 
+static int bools_are_bytes()
+{
+    using bytes = std::vector<std::uint8_t>;
+    nnrt::library library("./libflags.so");
+    nnrt::session s(library.model());
+    s.init(1);
+    std::array<bool, 4> x = {true, false, false, true}, out = {};
+    nnrt::call predict = s.predict();
+    predict.input("x", x, {2, 2}).output(0, out, {2, 2})();
+    WANT(out == x);
+    bytes seen = s.read<bool>("flags.seen");
+    WANT(seen == bytes({1, 1}));
+    seen[1] = 0;
+    s.write("flags.seen", seen);
+    WANT(s.read<bool>("flags.seen") == bytes({1, 0}) && s.read<std::uint8_t>("flags.seen")[1] == 0);
+    const bool last[] = {false, true};
+    s.write("flags.seen", nnrt::span(last));
+    WANT(s.read<bool>("flags.seen") == bytes({0, 1}));
+    predict();
+    WANT(!out[0] && !out[1] && !out[2] && out[3]);
+    WANT(throws(NNRT_ERR_SHAPE, "is of bool, not i8", [&] { s.read<std::int8_t>("flags.seen"); }));
+    return 0;
+}
+
 int main()
 {
     std::vector<float> point, inside;
@@ -174,7 +198,7 @@ int main()
     nnrt::session s = std::move(first);
     s.init(1);
     int bad = every_buffer(s) || what_is_thrown(s) || steps_are_gradients_and_updates(point, inside) ||
-              training(point, inside) || bound_calls_take_nothing(s);
+              training(point, inside) || bound_calls_take_nothing(s) || bools_are_bytes();
     std::puts(bad ? "FAILED" : "nnrt.hpp does what it says");
     return bad;
 }
