@@ -81,8 +81,8 @@ bool value_leaves(const Clusters *c, const Value *v)
     return false;
 }
 
-/* Depth first from readers up to what they read. */
-static bool search(Clusters *c, const Cluster *start, const Cluster *at)
+/* Puts what `at` reads onto the list, each cluster once; true where that is `start` again. */
+static bool find_read(Clusters *c, const Cluster *start, const Cluster *at)
 {
     for (int i = 0; i < at->items.n; i++) {
         const Node *n = c->items.at[at->items.at[i]].node;
@@ -91,16 +91,20 @@ static bool search(Clusters *c, const Cluster *start, const Cluster *at)
             if (read == start && at != start) return true;
             if (read == start || read->seen == c->stamp) continue;
             read->seen = c->stamp;
-            if (search(c, start, read)) return true;
+            vec_push(c->scratch, &c->todo, read);
         }
     }
     return false;
 }
 
+/* From readers up to what they read; by a list, since networks are deeper than a stack. */
 bool cluster_waits_for_itself(Clusters *c, const Cluster *of)
 {
     c->stamp++;
-    return search(c, of, of);
+    c->todo.n = 0;
+    bool found = find_read(c, of, of);
+    while (!found && c->todo.n) found = find_read(c, of, c->todo.at[--c->todo.n]);
+    return found;
 }
 
 /* ---- changes ---- */

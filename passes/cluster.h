@@ -29,6 +29,7 @@ typedef struct Clusters {
     Arena *scratch;
     VEC(Item) items;
     VEC(Cluster *) list;
+    VEC(Cluster *) todo; /* of a search: found, and what they read not yet looked at */
     int stamp;
     bool lenient;        /* a reshape of a value that need not be stored may be an index map in a kernel */
 } Clusters;

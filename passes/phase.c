@@ -46,36 +46,57 @@ void schedule_init(Schedule *s, Graph *g, Arena *scratch)
         if (n->op == OP_KERNEL) schedule_add(s, n);
 }
 
-static bool search(const Schedule *s, int kernel, int earlier, bool *seen)
+static void find_kernel(Schedule *s, int kernel)
 {
-    if (kernel == earlier) return true;
-    if (seen[kernel]) return false;
-    seen[kernel] = true;
-    const Kernel *k = &s->kernels.at[kernel];
-    for (int i = 0; i < k->waits.n; i++)
-        if (search(s, k->waits.at[i].kernel, earlier, seen)) return true;
+    if (s->kernels.at[kernel].seen == s->stamp) return;
+    s->kernels.at[kernel].seen = s->stamp;
+    vec_push(s->scratch, &s->todo, kernel);
+}
+
+/* By a list, as below: networks are deeper than a stack. */
+bool schedule_follows(Schedule *s, int kernel, int earlier)
+{
+    s->stamp++;
+    s->todo.n = 0;
+    find_kernel(s, kernel);
+    while (s->todo.n) {
+        int at = s->todo.at[--s->todo.n];
+        if (at == earlier) return true;
+        for (int i = 0; i < s->kernels.at[at].waits.n; i++) find_kernel(s, s->kernels.at[at].waits.at[i].kernel);
+    }
     return false;
 }
 
-bool schedule_follows(const Schedule *s, int kernel, int earlier)
-{
-    return search(s, kernel, earlier, NEW_ARRAY(s->scratch, bool, s->kernels.n));
-}
-
 /* ---- phases ---- */
-static void find_phase(Schedule *s, int kernel, int *count)
+static int phase_after(const Schedule *s, const Kernel *k)
 {
-    Kernel *k = &s->kernels.at[kernel];
-    if (k->order >= 0) return;
     int phase = 0;
     for (int i = 0; i < k->waits.n; i++) {
         Wait w = k->waits.at[i];
-        find_phase(s, w.kernel, count);
         int after = s->kernels.at[w.kernel].node->attr.kernel->phase + w.barrier;
         phase = after > phase ? after : phase;
     }
-    k->node->attr.kernel->phase = phase;
-    k->order = (*count)++;
+    return phase;
+}
+
+/* What a kernel waits for comes before it, in the order of its waits. */
+static void find_phase(Schedule *s, int kernel, int *count)
+{
+    s->todo.n = 0;
+    vec_push(s->scratch, &s->todo, kernel);
+    while (s->todo.n) {
+        int top = s->todo.n;
+        Kernel *k = &s->kernels.at[s->todo.at[top - 1]];
+        for (int i = k->waits.n - 1; i >= 0 && k->order < 0; i--) {
+            int before = k->waits.at[i].kernel;
+            if (s->kernels.at[before].order < 0) vec_push(s->scratch, &s->todo, before);
+        }
+        if (s->todo.n > top) continue;
+        s->todo.n--;
+        if (k->order >= 0) continue;
+        k->node->attr.kernel->phase = phase_after(s, k);
+        k->order = (*count)++;
+    }
 }
 
 static bool runs_before(const Kernel *a, const Kernel *b)

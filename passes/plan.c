@@ -73,7 +73,7 @@ static bool reads_own_points(const Schedule *s, int kernel, const Value *v)
     return kernel_form(n) != FORM_ROW && kernel_reads_points(n, s->scratch)[v->id] == READ_ALIGNED;
 }
 
-static bool may_write_over(const Schedule *s, int writer, const Readers *readers)
+static bool may_write_over(Schedule *s, int writer, const Readers *readers)
 {
     for (int i = 0; i < readers->n; i++) {
         Reader r = readers->at[i];

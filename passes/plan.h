@@ -20,15 +20,18 @@ typedef struct Kernel {
     VEC(Wait) waits;
     VEC(Node *) views;        /* of its results */
     int order;                /* its place among the kernels as they run; -1 before it is known */
+    int seen;                 /* the stamp of the last search that found it */
 } Kernel;
 typedef struct Schedule {
     Graph *graph;
     Arena *scratch;
     VEC(Kernel) kernels;
+    VEC(int) todo;            /* of a search: kernels found, and their waits not yet looked at */
+    int stamp;
 } Schedule;
 void schedule_init(Schedule *s, Graph *g, Arena *scratch); /* every kernel waits for what it reads */
 int schedule_add(Schedule *s, Node *kernel);
-bool schedule_follows(const Schedule *s, int kernel, int earlier); /* the kernel itself, or one that waits for it */
+bool schedule_follows(Schedule *s, int kernel, int earlier); /* the kernel itself, or one that waits for it */
 void schedule_wait(Schedule *s, int kernel, int earlier, bool barrier);
 /* Must `writer`, who writes axis by axis what x shows, let all workers finish reading it in `reader`? */
 bool schedule_needs_barrier(const Schedule *s, int writer, int reader, const Value *x);
