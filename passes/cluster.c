@@ -97,6 +97,15 @@ static bool find_read(Clusters *c, const Cluster *start, const Cluster *at)
     return false;
 }
 
+void clusters_find_behind(Clusters *c, const Cluster *of)
+{
+    c->stamp++;
+    c->todo.n = 0;
+    find_read(c, of, of);
+    for (int i = 0; i < c->todo.n; i++) c->todo.at[i]->seen = 0; /* read by `of` itself, and maybe by a third */
+    while (c->todo.n) find_read(c, of, c->todo.at[--c->todo.n]);
+}
+
 /* From readers up to what they read; by a list, since networks are deeper than a stack. */
 bool cluster_waits_for_itself(Clusters *c, const Cluster *of)
 {

@@ -40,6 +40,7 @@ void clusters_init(Clusters *c, Graph *g, Arena *scratch, bool lenient);
 Item *item_of(const Clusters *c, const Node *n); /* the item of the body's node that is or holds n */
 Cluster *cluster_of(const Clusters *c, const Node *n);
 bool value_leaves(const Clusters *c, const Value *v); /* is it read outside its cluster? */
+void clusters_find_behind(Clusters *c, const Cluster *of); /* gives the stamp to what it waits for through a third */
 bool cluster_waits_for_itself(Clusters *c, const Cluster *of); /* reads it what others make of its values? */
 Item *cluster_add(Clusters *c, Cluster *to, Node *n);   /* a new node of the body, which stands in its place there */
 void clusters_number(Clusters *c);                      /* places anew, after nodes were added */

@@ -120,17 +120,31 @@ static bool forms_are_alike(const Form *a, const Form *b)
     return a->kind == FORM_ROW || (a->kind == FORM_MAP && a->prefix == 0);
 }
 
+/* The one among the first n that `of` becomes part of. What `of` waits for through a third is known from one search for
+   all of them: of a deep network's layers that is nearly every one. */
+static bool join_sibling(Clusters *c, Cluster *of, int n)
+{
+    VEC(Cluster *) may = {0};
+    if (of->fixed || !of->items.n || !forms_are_alike(&of->form, &of->form) || cluster_updates(c, of)) return false;
+    clusters_find_behind(c, of);
+    for (int i = 0; i < n; i++) {
+        Cluster *a = c->list.at[i];
+        if (!a->fixed && a->items.n && forms_are_alike(&a->form, &of->form) && a->seen != c->stamp && !cluster_updates(c, a))
+            vec_push(c->scratch, &may, a);
+    }
+    for (int i = 0; i < may.n; i++)
+        if (unite(c, of, may.at[i])) return true;
+    return false;
+}
+
 static bool join_siblings(Clusters *c)
 {
     bool changed = false;
-    for (int i = 0; i < c->list.n; i++)
-        for (int k = 0; k < i; k++) {
-            Cluster *a = c->list.at[k], *b = c->list.at[i];
-            if (a->fixed || b->fixed || !a->items.n || !b->items.n || !forms_are_alike(&a->form, &b->form)) continue;
-            if (cluster_updates(c, a) || cluster_updates(c, b) || !unite(c, b, a)) continue;
-            pass_count("fuse.siblings", 1);
-            changed = true;
-        }
+    for (int i = 0; i < c->list.n; i++) {
+        if (!join_sibling(c, c->list.at[i], i)) continue;
+        pass_count("fuse.siblings", 1);
+        changed = true;
+    }
     return changed;
 }
 
