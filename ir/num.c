@@ -46,7 +46,7 @@ double dtype_round(DType t, double v)
         [DT_BOOL] = 1, [DT_U8] = 255, [DT_I8] = 127, [DT_I32] = 0x1p31 - 1, [DT_I64] = 0x1p63};
     if (t == DT_F64) return v;
     if (t == DT_F32) return (double)(float)v;
-    return isnan(v) ? 0 : fmin(fmax(nearbyint(v), low[t]), high[t]);
+    return isnan(v) ? 0 : fmin(fmax(nearbyint(v), low[t]), high[t]) + 0.0; /* whole numbers have no -0 */
 }
 
 /* ---- results ---- */
