@@ -185,7 +185,7 @@ static void conversions_saturate_from_floats_and_wrap_from_whole(void **state)
     assert_double(-128, convert(DT_F64, DT_I8, (Num){-INFINITY, 0, 0}).value);
     assert_double(0, convert(DT_F64, DT_U8, (Num){NAN, 0, 0}).value);
     assert_double(0, convert(DT_F64, DT_U8, (Num){-1, 0, 0}).value);
-    assert_false(signbit(convert(DT_F64, DT_U8, (Num){-0.0, 0, 0}).value) && "a whole number has no -0");
+    assert_false(signbit(convert(DT_F64, DT_U8, (Num){-0.0, 0, 0}).value)); /* whole numbers have no -0 */
     assert_false(signbit(convert(DT_F32, DT_I32, (Num){-0.9, 0, 0}).value));
     assert_double(-1, convert(DT_I32, DT_I8, (Num){255, 0, 0}).value);
     assert_double(1, convert(DT_F32, DT_BOOL, (Num){NAN, 0, 0}).value);
