@@ -68,7 +68,7 @@ static bool pass_named(const Args *a, const char *name, bool must_be_optional)
 {
     int n;
     const PassInfo *list = passes_list(&n);
-    const char **names = NEW_ARRAY(a->cx->arena, const char *, n);
+    const char **names = NEW_ARRAY(a->cx->arena, const char *, n + 1); /* and `all` */
     for (int i = 0; i < n; i++) {
         names[i] = list[i].name;
         if (strcmp(list[i].name, name)) continue;
