@@ -424,7 +424,10 @@ Val pattern_apply(Frame *f, const Expr *expr, Val *in, int n, Span at)
     Factor *factors = NEW_ARRAY(f->e->arena, Factor, n);
     const char *roles[MAX_RANK] = {NULL};
     if (!count_inputs(f, expr, n)) return poison;
-    if (f->pointwise) return axes_choose(f, NULL, in[0].tensor, at, &(uint32_t){0}) ? poison : poison;
+    if (f->pointwise) {
+        axes_choose(f, NULL, in[0].tensor, at, &(uint32_t){0}); /* says that there are no axes */
+        return poison;
+    }
     for (int i = 0; i < n; i++) {
         if (!is_moved(f, in[i], at)) return poison;
         read_left(&p, &expr->from.at[i], in[i].tensor, &left[i]);

@@ -224,10 +224,8 @@ static void no_definition(Parser *p, int i)
     else if (near) diag_help(d, "did you mean `%s`?", near);
 }
 
-static bool touches(Parser *p, int i)
-{
-    return i && i < p->tokens.n && p->tokens.at[i - 1].hi == p->tokens.at[i].lo;
-}
+/* Does the next word follow without a blank? */
+static bool touches_next(Parser *p, int i) { return p->tokens.at[i].hi == p->tokens.at[i + 1].lo; }
 
 /* A token where `among` and `also` might stand: what is mostly meant by it. */
 static const struct { int kind; const char *among, *also, *help; } misplaced[] = {
@@ -257,7 +255,7 @@ static const char *pair_at(Parser *p, int i)
 {
     int kind = p->tokens.at[i].kind;
     bool word = kind == T_NAME || is_keyword(kind);
-    return kind && (word || touches(p, i + 1)) ? habit_of_pair(word_at(p, i), word_at(p, i + 1)) : NULL;
+    return kind && (word || touches_next(p, i)) ? habit_of_pair(word_at(p, i), word_at(p, i + 1)) : NULL;
 }
 
 /* What is written so in other languages: in the words here, in the first of the line, or at this place. */

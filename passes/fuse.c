@@ -125,7 +125,8 @@ static bool forms_are_alike(const Form *a, const Form *b)
 static bool join_sibling(Clusters *c, Cluster *of, int n)
 {
     VEC(Cluster *) may = {0};
-    if (of->fixed || !of->items.n || !forms_are_alike(&of->form, &of->form) || cluster_updates(c, of)) return false;
+    bool joins = forms_are_alike(&of->form, &of->form); /* of some forms none is joined, not even with its like */
+    if (of->fixed || !of->items.n || !joins || cluster_updates(c, of)) return false;
     clusters_find_behind(c, of);
     for (int i = 0; i < n; i++) {
         Cluster *a = c->list.at[i];

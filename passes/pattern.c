@@ -17,7 +17,7 @@ bool pattern_is_identity(const MoveAttr *m)
 /* Atoms have no names of their own: a's atom i is b's atom as[i], and no two are the same one. */
 typedef struct Naming { int as[2 * MAX_RANK], back[2 * MAX_RANK]; } Naming;
 
-static bool same_groups(const MoveAttr *a, const Group *g, const MoveAttr *b, const Group *h, Naming *names)
+static bool same_but_for_names(const MoveAttr *a, const Group *g, const MoveAttr *b, const Group *h, Naming *names)
 {
     for (int i = 0; i < g->n && g->n == h->n; i++) {
         int x = g->atoms[i], y = h->atoms[i];
@@ -33,9 +33,9 @@ bool pattern_equal(const MoveAttr *a, const MoveAttr *b)
     memset(&names, -1, sizeof names);
     if (a->nin != b->nin || a->nout != b->nout) return false;
     for (int i = 0; i < a->nin; i++)
-        if (!same_groups(a, &a->in[i], b, &b->in[i], &names)) return false;
+        if (!same_but_for_names(a, &a->in[i], b, &b->in[i], &names)) return false;
     for (int i = 0; i < a->nout; i++)
-        if (!same_groups(a, &a->out[i], b, &b->out[i], &names)) return false;
+        if (!same_but_for_names(a, &a->out[i], b, &b->out[i], &names)) return false;
     return true;
 }
 
