@@ -223,6 +223,16 @@ static void note_few_numbers(const Draft *d)
                 d->table.names[d->target], different);
 }
 
+static const char *columns_text(const Draft *d)
+{
+    enum { SHOWN = 12 };
+    Text t = {.arena = d->arena};
+    for (int i = 0; i < d->table.ncolumns && i < SHOWN; i++)
+        text_add(&t, "%s`%s`", i ? ", " : "", d->table.names[i]);
+    if (d->table.ncolumns > SHOWN) text_add(&t, " and %d more", d->table.ncolumns - SHOWN);
+    return text_done(&t);
+}
+
 static int find_target(Draft *d)
 {
     const char *name = args_text(d->args, OPT_TARGET), **names = d->table.names;
@@ -235,7 +245,7 @@ static int find_target(Draft *d)
     if (!name) return usage_error("no target: give --target COLUMN, the column that the model is to tell");
     const char *near = str_nearest(name, names, d->table.ncolumns);
     if (d->target < 0 && near) return failure("`%s` has no column `%s`; is it `%s`?", d->path, name, near);
-    if (d->target < 0) return failure("`%s` has no column `%s`", d->path, name);
+    if (d->target < 0) return failure("`%s` has no column `%s`; it has %s", d->path, name, columns_text(d));
     if (d->table.rows < 2)
         return failure("`%s` has %d sample%s: two are the least", d->path, d->table.rows, d->table.rows == 1 ? "" : "s");
     if (first_word(d, d->target) >= 0) {
